@@ -1,0 +1,66 @@
+//! What a host hands in: one firing of a hook, with what the host knows of its surroundings.
+//!
+//! The types mirror `wit/types.wit` and borrow from what the shell lifted.
+
+/// Nanoseconds since the Unix epoch.
+pub type Timestamp = u64;
+
+/// The host's own number for something it logged; see `event-key` in `wit/types.wit`.
+pub type EventKey = u64;
+
+/// Which event hook fired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// litellm's `log_success_event` and `async_log_success_event`.
+    Success,
+    /// litellm's `log_failure_event` and `async_log_failure_event`.
+    Failure,
+    /// litellm's `log_stream_event` and `async_log_stream_event`: one chunk.
+    Stream,
+}
+
+/// One firing of an event hook.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    /// The hook that fired.
+    pub hook: Hook,
+    /// Comes back in the delivery report.
+    pub key: EventKey,
+    /// JSON text: an object with `kwargs` and `response_obj`.
+    pub payload: &'a str,
+    /// When the call began.
+    pub start: Option<Timestamp>,
+    /// When the call ended; of a chunk, when it came.
+    pub end: Option<Timestamp>,
+    /// When a chunk came, where known better than by `end`.
+    pub time: Option<Timestamp>,
+    /// The surroundings.
+    pub context: Context<'a>,
+}
+
+/// What a host knows of the surroundings of a call.
+#[derive(Clone, Debug, Default)]
+pub struct Context<'a> {
+    /// The caller's span: W3C Trace Context, section 3.2.
+    pub traceparent: Option<&'a str>,
+    /// The session of the trace.
+    pub session: Option<&'a str>,
+    /// The user of the trace.
+    pub user: Option<&'a str>,
+    /// Tags of the trace; the last of a key counts.
+    pub tags: Vec<(&'a str, &'a str)>,
+    /// The experiment's name, instead of the configured one.
+    pub experiment: Option<&'a str>,
+}
+
+/// Why an event was not taken. Logging the same event again fails again, but for
+/// [`EventError::QueueFull`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// The payload is not what the hook documents.
+    #[error("{0}")]
+    InvalidPayload(String),
+    /// The queue holds as many bytes as it may.
+    #[error("the queue is full (`queue_max_bytes`): flush, then log again")]
+    QueueFull,
+}

@@ -1,0 +1,1 @@
+//! JSON as it comes, looked at without being copied. (Being written.)

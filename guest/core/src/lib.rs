@@ -1,0 +1,26 @@
+//! The logger without its surroundings: LLM calls go in, HTTP requests that store them as MLflow
+//! traces come out.
+//!
+//! The crate does no I/O, reads no clock and draws no random numbers, as in quinn-proto: the shell
+//! around it passes `now`, sends the [`transport::Request`] that [`Logger::poll_request`] returns, and
+//! hands the answer to [`Logger::on_response`]. So it is tested, fuzzed and measured natively, and
+//! gives the same bytes in every host.
+//!
+//! The way of the data, a module an arrow:
+//!
+//! ```text
+//! Event -> litellm::decode -> Call -> policy -> span::encode -> Outbox -> Request
+//!                                                                 ^          |
+//!                                      Report <- take_report -----+- Response
+//! ```
+
+pub mod call;
+pub mod event;
+pub mod id;
+pub mod json;
+pub mod otlp;
+pub mod outbox;
+pub mod policy;
+pub mod report;
+pub mod settings;
+pub mod transport;

@@ -1,0 +1,1 @@
+//! OTLP protobuf. (Being written.)

@@ -1,0 +1,1 @@
+//! The queue and its deliveries. (Being written.)

@@ -1,0 +1,2 @@
+//! The gateway. (Being written.)
+fn main() {}

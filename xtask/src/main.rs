@@ -1,0 +1,2 @@
+//! `cargo xtask`. (Being written.)
+fn main() {}
