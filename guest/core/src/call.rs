@@ -1,1 +1,167 @@
-//! One normalised LLM call. (Being written.)
+//! One LLM call, normalised: what every decoder produces and the only thing the span encoder reads.
+//!
+//! A `Call` borrows from the payload it was decoded from and holds JSON as [`Raw`] text, so that
+//! decoding copies next to nothing. What it says is not yet cleaned, redacted or cut.
+
+use std::borrow::Cow;
+
+use crate::event::Timestamp;
+use crate::id::{Ids, Parent};
+use crate::json::Raw;
+
+/// One LLM call.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// Derived from what identifies the call. Of a child, only the span's id is used.
+    pub ids: Ids,
+    /// The span that the call joins as a child, in the parent's trace.
+    pub parent: Option<Parent>,
+    /// The span's name; a root's is the trace's name as well.
+    pub name: Cow<'a, str>,
+    /// What kind of call it is.
+    pub operation: Operation,
+    /// When it began.
+    pub start: Timestamp,
+    /// When it ended.
+    pub end: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome<'a>,
+    /// What was asked: the members of the span's inputs, keys unique.
+    pub inputs: Vec<(&'static str, Raw<'a>)>,
+    /// What was answered.
+    pub outputs: Option<Raw<'a>>,
+    /// The tools the model could call, as OpenAI's API describes them.
+    pub tools: Option<Raw<'a>>,
+    /// The model that was asked for.
+    pub request_model: Option<Cow<'a, str>>,
+    /// The model that answered.
+    pub response_model: Option<Cow<'a, str>>,
+    /// The provider's own id of the response.
+    pub response_id: Option<Cow<'a, str>>,
+    /// The provider, such as `openai`.
+    pub provider: Option<Cow<'a, str>>,
+    /// Why the model stopped, a reason a choice.
+    pub finish_reasons: Vec<Cow<'a, str>>,
+    /// Tokens used.
+    pub usage: Option<Usage>,
+    /// What the call cost.
+    pub cost: Option<Cost>,
+    /// Sampling parameters and other plain attributes, under their final names.
+    pub attributes: Vec<(&'static str, Attribute<'a>)>,
+    /// What belongs to the trace rather than to the span.
+    pub trace: TraceData<'a>,
+    /// What was put right on the way in, for the marker attribute.
+    pub repairs: Vec<&'static str>,
+}
+
+/// What kind of call it is: decides the span's type and `gen_ai.operation.name`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Chat completions, the Responses API and their like.
+    Chat,
+    /// Legacy text completions.
+    TextCompletion,
+    /// Embeddings.
+    Embeddings,
+    /// Reranking.
+    Rerank,
+    /// Anything else: images, speech, moderation.
+    Other,
+}
+
+impl Operation {
+    /// MLflow's span type.
+    pub fn span_type(self) -> &'static str {
+        match self {
+            Self::Chat | Self::TextCompletion | Self::Other => "LLM",
+            Self::Embeddings => "EMBEDDING",
+            Self::Rerank => "RERANKER",
+        }
+    }
+
+    /// The value of `gen_ai.operation.name`, where OpenTelemetry's GenAI conventions have one.
+    pub fn gen_ai_name(self) -> Option<&'static str> {
+        match self {
+            Self::Chat => Some("chat"),
+            Self::TextCompletion => Some("text_completion"),
+            Self::Embeddings => Some("embeddings"),
+            Self::Rerank | Self::Other => None,
+        }
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome<'a> {
+    /// With a response.
+    Success,
+    /// With an error, told as an OpenTelemetry exception event where something is known of it.
+    Failure(Option<Exception<'a>>),
+}
+
+/// What went wrong: the attributes of an OpenTelemetry exception event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exception<'a> {
+    /// The exception's class, without its module.
+    pub kind: Cow<'a, str>,
+    /// In words.
+    pub message: Cow<'a, str>,
+    /// Where it happened.
+    pub stacktrace: Option<Cow<'a, str>>,
+}
+
+/// Tokens used, as MLflow counts them: cached ones are part of the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// All tokens of the prompt.
+    pub input: i64,
+    /// All tokens of the answer, reasoning among them.
+    pub output: i64,
+    /// Both.
+    pub total: i64,
+    /// Input tokens read from a cache.
+    pub cache_read: Option<i64>,
+    /// Input tokens written to a cache.
+    pub cache_creation: Option<i64>,
+    /// Output tokens spent on reasoning.
+    pub reasoning: Option<i64>,
+}
+
+/// What a call cost, in US dollars.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// For the input.
+    pub input: f64,
+    /// For the output.
+    pub output: f64,
+    /// In total.
+    pub total: f64,
+}
+
+/// The value of a plain attribute.
+#[derive(Clone, Debug)]
+pub enum Attribute<'a> {
+    /// Text, shown as it is.
+    Text(Cow<'a, str>),
+    /// JSON, shown as the value it is.
+    Json(Raw<'a>),
+    /// An integer.
+    Int(i64),
+    /// A finite number.
+    Double(f64),
+    /// Known to be nothing.
+    Null,
+}
+
+/// What belongs to the trace.
+#[derive(Clone, Debug, Default)]
+pub struct TraceData<'a> {
+    /// The session.
+    pub session: Option<Cow<'a, str>>,
+    /// The user.
+    pub user: Option<Cow<'a, str>>,
+    /// Tags; the last of a key counts.
+    pub tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The experiment's name, instead of the configured one.
+    pub experiment: Option<Cow<'a, str>>,
+}

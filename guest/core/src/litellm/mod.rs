@@ -1,0 +1,111 @@
+//! litellm's callback payload: what its `MlflowLogger` hooks get, read into a [`Call`].
+//!
+//! Field names and meanings follow litellm 1.81's `integrations/mlflow.py` and its
+//! `StandardLoggingPayload`. Every field may be missing, null or of another type than usual: what can
+//! be understood is used, and no oddity of one field costs the event.
+
+mod call;
+mod chunk;
+mod failure;
+mod kwargs;
+mod usage;
+
+use std::borrow::Cow;
+
+use crate::event::EventError;
+use crate::json::{Kind, Raw};
+
+pub use call::{Finished, call};
+pub use chunk::{assemble, choices};
+pub(crate) use kwargs::Kwargs;
+
+/// A payload, taken apart as far as every hook needs it.
+pub struct Payload<'a> {
+    /// The whole of it.
+    text: &'a str,
+    kwargs: Kwargs<'a>,
+    /// `response_obj`, unless null.
+    response: Option<Raw<'a>>,
+}
+
+impl<'a> Payload<'a> {
+    /// Reads a payload. Refused is what is not JSON, is no object, or has no object `kwargs`.
+    pub fn parse(text: &'a str) -> Result<Self, EventError> {
+        let document = Raw::parse(text).map_err(|error| invalid(format!("not JSON: {error}")))?;
+        if document.kind() != Kind::Object {
+            let found = document.kind().name();
+            return Err(invalid(format!("an object with `kwargs` expected, {found} found")));
+        }
+        let [kwargs, response] = document.fields(["kwargs", "response_obj"]);
+        let kwargs = kwargs.ok_or_else(|| invalid("`kwargs` is missing".to_owned()))?;
+        if kwargs.kind() != Kind::Object {
+            let found = kwargs.kind().name();
+            return Err(invalid(format!("`kwargs`: an object expected, {found} found")));
+        }
+        Ok(Self {
+            text,
+            kwargs: Kwargs::new(kwargs),
+            response: response.filter(|response| !response.is_null()),
+        })
+    }
+
+    /// What the call's ids are derived from: litellm's call id, or else the whole payload.
+    pub fn identity(&self) -> Cow<'a, str> {
+        self.call_id().unwrap_or(Cow::Borrowed(self.text))
+    }
+
+    /// The id that a stream's chunks share.
+    pub fn stream_id(&self) -> Option<Cow<'a, str>> {
+        let response_id = || self.response.and_then(|response| response.get("id")).and_then(scalar_text);
+        self.call_id().or_else(response_id)
+    }
+
+    fn call_id(&self) -> Option<Cow<'a, str>> {
+        let own = self.kwargs.call_id.and_then(scalar_text);
+        own.or_else(|| self.kwargs.litellm_params.call_id.and_then(scalar_text))
+            .filter(|id| !id.is_empty())
+    }
+
+    /// Whether a success hook got a chunk of a stream that goes on, as `MlflowLogger` was meant to
+    /// be called: `kwargs.stream` is true and no complete response has come.
+    pub fn is_chunk(&self) -> bool {
+        let streaming = self.kwargs.stream.is_some_and(Raw::is_truthy);
+        streaming && self.complete_response().is_none() && !self.response.is_some_and(is_complete)
+    }
+
+    /// The response, assembled by litellm, that ends a stream.
+    fn complete_response(&self) -> Option<Raw<'a>> {
+        let sync = self.kwargs.complete_streaming_response;
+        let either = sync.or(self.kwargs.async_complete_streaming_response);
+        either.filter(|response| response.is_truthy())
+    }
+
+    /// The chunk that came with this event, if it did.
+    pub fn chunk(&self) -> Option<Raw<'a>> {
+        self.response.filter(|response| !is_complete(*response))
+    }
+}
+
+/// Whether a response is whole rather than a chunk: its choices carry a `message`.
+fn is_complete(response: Raw<'_>) -> bool {
+    let choices = response.get("choices").into_iter().flat_map(Raw::items);
+    choices.into_iter().any(|choice| choice.get("message").is_some_and(|message| !message.is_null()))
+}
+
+fn invalid(reason: String) -> EventError {
+    EventError::InvalidPayload(reason)
+}
+
+/// Text, or a number or truth value as text: ids and names are sometimes not strings.
+fn scalar_text(value: Raw<'_>) -> Option<Cow<'_, str>> {
+    match value.kind() {
+        Kind::String => value.as_str(),
+        Kind::Number | Kind::Bool => Some(Cow::Borrowed(value.text())),
+        Kind::Null | Kind::Array | Kind::Object => None,
+    }
+}
+
+/// Text that is not empty.
+fn some_text(value: Option<Raw<'_>>) -> Option<Cow<'_, str>> {
+    value.and_then(scalar_text).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,81 @@
+//! Tokens and cost, from litellm's own accounting or else from the response.
+
+use super::kwargs::Kwargs;
+use crate::call::{Cost, Usage};
+use crate::json::Raw;
+
+/// The tokens a call used. None where nobody counted: absent is not zero.
+pub(super) fn usage(kwargs: &Kwargs<'_>, response: Option<Raw<'_>>) -> Option<Usage> {
+    let standard = kwargs.standard.as_ref();
+    let counted = response.and_then(|response| response.get("usage")).and_then(from_response);
+    let standard = standard.and_then(|standard| {
+        let (input, output) = (count(standard.prompt_tokens), count(standard.completion_tokens));
+        let total = count(standard.total_tokens);
+        if input.is_none() && output.is_none() && total.is_none() {
+            return None;
+        }
+        Some(whole(input, output, total, counted.unwrap_or_default()))
+    });
+    standard.or(counted)
+}
+
+/// Reads a `usage` object, in OpenAI's names of either API.
+pub(crate) fn from_response(usage: Raw<'_>) -> Option<Usage> {
+    let [prompt, completion, input, output, total, prompt_details, completion_details, input_details, output_details, cache_read, cache_creation] =
+        usage.fields([
+            "prompt_tokens",
+            "completion_tokens",
+            "input_tokens",
+            "output_tokens",
+            "total_tokens",
+            "prompt_tokens_details",
+            "completion_tokens_details",
+            "input_tokens_details",
+            "output_tokens_details",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+        ]);
+    let input = count(prompt).or_else(|| count(input));
+    let output = count(completion).or_else(|| count(output));
+    let total = count(total);
+    if input.is_none() && output.is_none() && total.is_none() {
+        return None;
+    }
+    let within = |details: Option<Raw<'_>>, key| count(details.and_then(|details| details.get(key)));
+    let cached = |details| within(details, "cached_tokens");
+    let details = Usage {
+        cache_read: count(cache_read).or_else(|| cached(prompt_details)).or_else(|| cached(input_details)),
+        cache_creation: count(cache_creation),
+        reasoning: within(completion_details, "reasoning_tokens")
+            .or_else(|| within(output_details, "reasoning_tokens")),
+        ..Usage::default()
+    };
+    Some(whole(input, output, total, details))
+}
+
+/// A usage whose total is at least the sum of its parts: litellm gives 0 for embeddings.
+fn whole(input: Option<i64>, output: Option<i64>, total: Option<i64>, details: Usage) -> Usage {
+    let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
+    let sum = input.saturating_add(output);
+    Usage { input, output, total: total.unwrap_or(0).max(sum), ..details }
+}
+
+/// A count of tokens: a whole number that is not negative. MLflow refuses any other.
+fn count(value: Option<Raw<'_>>) -> Option<i64> {
+    value.and_then(Raw::as_i64).filter(|count| *count >= 0)
+}
+
+/// What the call cost, where litellm says it in parts. A hit of litellm's cache cost nothing; saying
+/// so keeps the server from computing a price.
+pub(super) fn cost(kwargs: &Kwargs<'_>) -> Option<Cost> {
+    let standard = kwargs.standard.as_ref();
+    let hit = standard.and_then(|standard| standard.cache_hit).or(kwargs.cache_hit);
+    if hit.and_then(Raw::as_bool) == Some(true) {
+        return Some(Cost { input: 0.0, output: 0.0, total: 0.0 });
+    }
+    let breakdown = standard.and_then(|standard| standard.cost_breakdown)?;
+    let [input, output, total] = breakdown.fields(["input_cost", "output_cost", "total_cost"]);
+    let dollars = |value: Option<Raw<'_>>| value.and_then(Raw::as_f64);
+    let (input, output) = (dollars(input)?, dollars(output)?);
+    Some(Cost { input, output, total: dollars(total).unwrap_or(input + output) })
+}
