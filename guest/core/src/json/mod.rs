@@ -1,1 +1,16 @@
-//! JSON as it comes, looked at without being copied. (Being written.)
+//! JSON as it comes, looked at without being copied.
+//!
+//! A payload is validated once, iteratively, and then walked as text: no tree is built, nesting costs
+//! no stack, and what is passed on is copied in long runs. `serde_json` serves as the oracle in
+//! `tests/json_oracle.rs`; it is not used itself because it refuses what has to be logged all the
+//! same: lone surrogates, Python's NaN and Infinity, nesting beyond 128.
+
+mod clean;
+mod raw;
+mod scan;
+mod strings;
+
+pub use clean::{Cleaned, KeepStrings, StringFilter, write_clean};
+pub use raw::{Kind, Raw};
+pub use scan::ParseError;
+pub use strings::{unescape, write_str};

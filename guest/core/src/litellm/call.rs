@@ -44,12 +44,17 @@ pub enum Ending {
 
 /// Normalises an ended call. Refused is only one that has no time at all.
 pub fn call<'a>(finished: &Finished<'_, 'a>) -> Result<Call<'a>, EventError> {
-    let Finished { payload, context, .. } = *finished;
+    let Finished {
+        payload, context, ..
+    } = *finished;
     let kwargs = &payload.kwargs;
     let opening = finished.opening.unwrap_or(payload);
     let mut repairs = Vec::new();
     let (start, end) = times(finished, &mut repairs)?;
-    let response = payload.complete_response().or(finished.assembled).or(payload.response);
+    let response = payload
+        .complete_response()
+        .or(finished.assembled)
+        .or(payload.response);
     let call_type = some_text(kwargs.call_type).or_else(|| some_text(opening.kwargs.call_type));
     let operation = operation(call_type.as_deref());
     let standard = kwargs.standard.as_ref();
@@ -91,9 +96,12 @@ fn ids(finished: &Finished<'_, '_>, start: Timestamp) -> id::Ids {
     let destination = finished.destination.as_bytes();
     match finished.ending {
         Ending::Success => id::derive(&[destination, identity.as_bytes()]),
-        Ending::Failure | Ending::Cancelled => {
-            id::derive(&[destination, identity.as_bytes(), b"failure", &start.to_be_bytes()])
-        }
+        Ending::Failure | Ending::Cancelled => id::derive(&[
+            destination,
+            identity.as_bytes(),
+            b"failure",
+            &start.to_be_bytes(),
+        ]),
     }
 }
 
@@ -104,8 +112,12 @@ fn times(
     repairs: &mut Vec<&'static str>,
 ) -> Result<(Timestamp, Timestamp), EventError> {
     let standard = finished.payload.kwargs.standard.as_ref();
-    let start = finished.start.or_else(|| seconds(standard.and_then(|standard| standard.start_time)));
-    let end = finished.end.or_else(|| seconds(standard.and_then(|standard| standard.end_time)));
+    let start = finished
+        .start
+        .or_else(|| seconds(standard.and_then(|standard| standard.start_time)));
+    let end = finished
+        .end
+        .or_else(|| seconds(standard.and_then(|standard| standard.end_time)));
     let Some(start) = start.or(end) else {
         let reason = "no time: neither a start nor an end time came with the event";
         return Err(EventError::InvalidPayload(reason.to_owned()));
@@ -144,7 +156,9 @@ fn name(call_type: Option<Cow<'_, str>>) -> Cow<'static, str> {
 /// litellm's call types; those with a leading `a` are the asynchronous ones.
 fn operation(call_type: Option<&str>) -> Operation {
     match call_type.unwrap_or("completion") {
-        "completion" | "acompletion" | "responses" | "aresponses" | "anthropic_messages" => Operation::Chat,
+        "completion" | "acompletion" | "responses" | "aresponses" | "anthropic_messages" => {
+            Operation::Chat
+        }
         "text_completion" | "atext_completion" => Operation::TextCompletion,
         "embedding" | "aembedding" | "embeddings" | "aembeddings" => Operation::Embeddings,
         "rerank" | "arerank" => Operation::Rerank,
@@ -159,23 +173,31 @@ fn inputs<'a>(
     operation: Operation,
 ) -> Vec<(&'static str, Raw<'a>)> {
     const OPTIONAL: [&str; 5] = ["functions", "tools", "stream", "tool_choice", "user"];
-    let either = |pick: fn(&Payload<'a>) -> Option<Raw<'a>>| pick(opening).or_else(|| pick(payload));
+    let either =
+        |pick: fn(&Payload<'a>) -> Option<Raw<'a>>| pick(opening).or_else(|| pick(payload));
     let messages = either(|payload| payload.kwargs.messages);
     let mut inputs = vec![("messages", messages.unwrap_or(Raw::NULL))];
     let input = either(|payload| payload.kwargs.input);
-    let own_input = !matches!(operation, Operation::Chat | Operation::TextCompletion) || messages.is_none();
+    let own_input =
+        !matches!(operation, Operation::Chat | Operation::TextCompletion) || messages.is_none();
     if let (true, Some(input)) = (own_input, input) {
         inputs.push(("input", input));
     }
     let first = opening.kwargs.optional_params.named(OPTIONAL);
     let last = payload.kwargs.optional_params.named(OPTIONAL);
     for ((name, first), last) in OPTIONAL.into_iter().zip(first).zip(last) {
-        let top = if name == "tools" { opening.kwargs.tools } else { None };
+        let top = if name == "tools" {
+            opening.kwargs.tools
+        } else {
+            None
+        };
         if let Some(value) = first.or(last).or(top).filter(|value| value.is_truthy()) {
             inputs.push((name, value));
         }
     }
-    if let Some(prediction) = either(|payload| payload.kwargs.prediction).filter(|value| value.is_truthy()) {
+    if let Some(prediction) =
+        either(|payload| payload.kwargs.prediction).filter(|value| value.is_truthy())
+    {
         inputs.push(("prediction", prediction));
     }
     inputs
@@ -183,17 +205,24 @@ fn inputs<'a>(
 
 fn tools<'a>(payload: &Payload<'a>) -> Option<Raw<'a>> {
     let [tools] = payload.kwargs.optional_params.named(["tools"]);
-    tools.or(payload.kwargs.tools).filter(|tools| tools.is_truthy())
+    tools
+        .or(payload.kwargs.tools)
+        .filter(|tools| tools.is_truthy())
 }
 
 fn finish_reasons(response: Option<Raw<'_>>) -> Vec<Cow<'_, str>> {
     let choices = response.and_then(|response| response.get("choices"));
     let choices = choices.into_iter().flat_map(Raw::items);
-    choices.filter_map(|choice| some_text(choice.get("finish_reason"))).collect()
+    choices
+        .filter_map(|choice| some_text(choice.get("finish_reason")))
+        .collect()
 }
 
 /// MlflowLogger's own attributes under their names, then sampling parameters under OpenTelemetry's.
-fn attributes<'a>(payload: &Payload<'a>, opening: &Payload<'a>) -> Vec<(&'static str, Attribute<'a>)> {
+fn attributes<'a>(
+    payload: &Payload<'a>,
+    opening: &Payload<'a>,
+) -> Vec<(&'static str, Attribute<'a>)> {
     let kwargs = &payload.kwargs;
     let text = |value: Option<Raw<'a>>| match value.and_then(scalar_text) {
         Some(text) => Attribute::Text(text),
@@ -201,15 +230,24 @@ fn attributes<'a>(payload: &Payload<'a>, opening: &Payload<'a>) -> Vec<(&'static
     };
     let json = |value: Option<Raw<'a>>| value.map_or(Attribute::Null, Attribute::Json);
     let mut attributes = vec![
-        ("litellm_call_id", payload.call_id().map_or(Attribute::Null, Attribute::Text)),
+        (
+            "litellm_call_id",
+            payload.call_id().map_or(Attribute::Null, Attribute::Text),
+        ),
         ("call_type", text(kwargs.call_type)),
         ("model", text(kwargs.model)),
     ];
     if let Some(standard) = &kwargs.standard {
         attributes.extend([
-            ("api_base", text(standard.api_base.or(kwargs.litellm_params.api_base))),
+            (
+                "api_base",
+                text(standard.api_base.or(kwargs.litellm_params.api_base)),
+            ),
             ("cache_hit", json(standard.cache_hit)),
-            ("custom_llm_provider", text(standard.provider.or(kwargs.provider))),
+            (
+                "custom_llm_provider",
+                text(standard.provider.or(kwargs.provider)),
+            ),
             ("raw_llm_response", json(standard.response)),
             ("response_cost", json(standard.response_cost)),
             ("saved_cache_cost", json(standard.saved_cache_cost)),
@@ -233,7 +271,10 @@ fn sampling<'a>(payload: &Payload<'a>) -> impl Iterator<Item = (&'static str, At
         ("temperature", "gen_ai.request.temperature"),
         ("top_p", "gen_ai.request.top_p"),
         ("top_k", "gen_ai.request.top_k"),
-        ("max_completion_tokens", "gen_ai.request.max_completion_tokens"),
+        (
+            "max_completion_tokens",
+            "gen_ai.request.max_completion_tokens",
+        ),
         ("max_tokens", "gen_ai.request.max_tokens"),
         ("n", "gen_ai.request.choice.count"),
         ("seed", "gen_ai.request.seed"),
@@ -241,17 +282,28 @@ fn sampling<'a>(payload: &Payload<'a>) -> impl Iterator<Item = (&'static str, At
         ("frequency_penalty", "gen_ai.request.frequency_penalty"),
         ("presence_penalty", "gen_ai.request.presence_penalty"),
     ];
-    let values = payload.kwargs.optional_params.named(NAMES.map(|(litellm, _)| litellm));
+    let values = payload
+        .kwargs
+        .optional_params
+        .named(NAMES.map(|(litellm, _)| litellm));
     let named = NAMES.into_iter().zip(values);
     named.filter_map(|((_, name), value)| value.map(|value| (name, Attribute::Json(value))))
 }
 
-fn trace_data<'a>(payload: &Payload<'a>, opening: &Payload<'a>, context: &Context<'a>) -> TraceData<'a> {
+fn trace_data<'a>(
+    payload: &Payload<'a>,
+    opening: &Payload<'a>,
+    context: &Context<'a>,
+) -> TraceData<'a> {
     let kwargs = &payload.kwargs;
     let standard = kwargs.standard.as_ref();
     let metadata = kwargs.litellm_params.metadata;
     let request_tags = standard.and_then(|standard| standard.request_tags);
-    let mut tags: Vec<_> = request_tags.into_iter().flat_map(Raw::items).filter_map(request_tag).collect();
+    let mut tags: Vec<_> = request_tags
+        .into_iter()
+        .flat_map(Raw::items)
+        .filter_map(request_tag)
+        .collect();
     let context_tags = context.tags.iter();
     tags.extend(context_tags.map(|&(key, value)| (Cow::Borrowed(key), Cow::Borrowed(value))));
     let [user_param] = opening.kwargs.optional_params.named(["user"]);
@@ -285,7 +337,9 @@ fn request_tag(tag: Raw<'_>) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
 fn cancelled() -> Exception<'static> {
     Exception {
         kind: Cow::Borrowed("Cancelled"),
-        message: Cow::Borrowed("the stream was not finished: no success or failure was logged for it"),
+        message: Cow::Borrowed(
+            "the stream was not finished: no success or failure was logged for it",
+        ),
         stacktrace: None,
     }
 }

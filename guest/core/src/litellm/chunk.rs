@@ -20,14 +20,18 @@ pub fn assemble<'a>(head: Option<Raw<'a>>, choices: impl Iterator<Item = Raw<'a>
     let mut others = Vec::new();
     for choice in choices {
         if choice.get("delta").is_some() || choice.get("text").is_some() {
-            part_of(&mut parts, choice).add(choice);
+            if let Some(part) = part_of(&mut parts, choice) {
+                part.add(choice);
+            }
         } else {
             others.push(choice);
         }
     }
     let mut out = Vec::new();
     if parts.is_empty() {
-        list(&mut out, &others, |out, choice| out.extend_from_slice(choice.text().as_bytes()));
+        list(&mut out, &others, |out, choice| {
+            out.extend_from_slice(choice.text().as_bytes())
+        });
     } else {
         response(&mut out, head, &parts);
     }
@@ -55,18 +59,25 @@ struct ToolCall<'a> {
     arguments: String,
 }
 
-fn part_of<'p, 'a>(parts: &'p mut Vec<Part<'a>>, choice: Raw<'a>) -> &'p mut Part<'a> {
+fn part_of<'p, 'a>(parts: &'p mut Vec<Part<'a>>, choice: Raw<'a>) -> Option<&'p mut Part<'a>> {
     let index = choice.get("index").and_then(Raw::as_i64).unwrap_or(0);
-    entry(parts, |part| part.index == index, || Part { index, ..Part::default() })
+    entry(
+        parts,
+        |part| part.index == index,
+        || Part {
+            index,
+            ..Part::default()
+        },
+    )
 }
 
 /// The last element that `is` finds, or a new one at the end.
-fn entry<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> &mut T {
-    match list.iter().rposition(is) {
-        Some(found) => list.swap_to_end(found),
-        None => list.push(new()),
-    }
-    list.last_mut()
+fn entry<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> Option<&mut T> {
+    let found = list.iter().rposition(is).unwrap_or_else(|| {
+        list.push(new());
+        list.len() - 1
+    });
+    list.get_mut(found)
 }
 
 impl<'a> Part<'a> {
@@ -92,14 +103,22 @@ impl<'a> Part<'a> {
     fn add_tool_call(&mut self, call: Raw<'a>) {
         let [index, id, function] = call.fields(["index", "id", "function"]);
         let index = index.and_then(Raw::as_i64).unwrap_or(0);
-        let new = || ToolCall { index, ..ToolCall::default() };
-        let part = entry(&mut self.tool_calls, |call| call.index == index, new);
+        let new = || ToolCall {
+            index,
+            ..ToolCall::default()
+        };
+        let Some(part) = entry(&mut self.tool_calls, |call| call.index == index, new) else {
+            return;
+        };
         if part.id.is_none() {
             part.id = some_text(id);
         }
-        let [name, arguments] = function.map_or([None; 2], |function| function.fields(["name", "arguments"]));
-        part.name.push_str(&name.and_then(scalar_text).unwrap_or_default());
-        part.arguments.push_str(&arguments.and_then(scalar_text).unwrap_or_default());
+        let [name, arguments] =
+            function.map_or([None; 2], |function| function.fields(["name", "arguments"]));
+        part.name
+            .push_str(&name.and_then(scalar_text).unwrap_or_default());
+        part.arguments
+            .push_str(&arguments.and_then(scalar_text).unwrap_or_default());
     }
 }
 
@@ -117,9 +136,14 @@ fn response(out: &mut Vec<u8>, head: Option<Raw<'_>>, parts: &[Part<'_>]) {
     };
     out.extend_from_slice(object);
     let head = head.map_or([None; 3], |head| head.fields(["id", "created", "model"]));
-    for (key, value) in ["\"id\":", "\"created\":", "\"model\":"].into_iter().zip(head) {
+    for (key, value) in ["\"id\":", "\"created\":", "\"model\":"]
+        .into_iter()
+        .zip(head)
+    {
         if let Some(value) = value {
-            member(out, key, |out| out.extend_from_slice(value.text().as_bytes()));
+            member(out, key, |out| {
+                out.extend_from_slice(value.text().as_bytes())
+            });
         }
     }
     member(out, "\"choices\":", |out| list(out, parts, choice));
@@ -130,7 +154,9 @@ fn choice(out: &mut Vec<u8>, part: &Part<'_>) {
     out.extend_from_slice(b"{\"index\":");
     out.extend_from_slice(part.index.to_string().as_bytes());
     let reason = part.finish_reason.unwrap_or(Raw::NULL);
-    member(out, "\"finish_reason\":", |out| out.extend_from_slice(reason.text().as_bytes()));
+    member(out, "\"finish_reason\":", |out| {
+        out.extend_from_slice(reason.text().as_bytes())
+    });
     if let Some(text) = &part.text {
         member(out, "\"text\":", |out| json::write_str(text, out));
     } else {
@@ -147,10 +173,14 @@ fn message(out: &mut Vec<u8>, part: &Part<'_>) {
         None => out.extend_from_slice(b"null"),
     });
     if let Some(reasoning) = &part.reasoning {
-        member(out, "\"reasoning_content\":", |out| json::write_str(reasoning, out));
+        member(out, "\"reasoning_content\":", |out| {
+            json::write_str(reasoning, out)
+        });
     }
     if !part.tool_calls.is_empty() {
-        member(out, "\"tool_calls\":", |out| list(out, &part.tool_calls, tool_call));
+        member(out, "\"tool_calls\":", |out| {
+            list(out, &part.tool_calls, tool_call)
+        });
     }
     out.push(b'}');
 }
@@ -163,7 +193,9 @@ fn tool_call(out: &mut Vec<u8>, call: &ToolCall<'_>) {
     member(out, "\"function\":", |out| {
         out.extend_from_slice(b"{\"name\":");
         json::write_str(&call.name, out);
-        member(out, "\"arguments\":", |out| json::write_str(&call.arguments, out));
+        member(out, "\"arguments\":", |out| {
+            json::write_str(&call.arguments, out)
+        });
         out.push(b'}');
     });
     out.push(b'}');

@@ -21,8 +21,16 @@ pub(super) fn exception<'a>(kwargs: &Kwargs<'a>) -> Option<Exception<'a>> {
 fn from_exception(exception: Raw<'_>) -> Option<Exception<'_>> {
     if exception.kind() != Kind::Object {
         let message = scalar_text(exception).unwrap_or(Cow::Borrowed(exception.text()));
-        let kind = Cow::Borrowed(if exception.kind() == Kind::String { "str" } else { "Exception" });
-        return Some(Exception { kind, message, stacktrace: None });
+        let kind = Cow::Borrowed(if exception.kind() == Kind::String {
+            "str"
+        } else {
+            "Exception"
+        });
+        return Some(Exception {
+            kind,
+            message,
+            stacktrace: None,
+        });
     }
     let [kind, message, stacktrace] = exception.fields(["type", "message", "stacktrace"]);
     let message = message.and_then(scalar_text);
@@ -36,9 +44,9 @@ fn from_exception(exception: Raw<'_>) -> Option<Exception<'_>> {
 /// `error_information` and `error_str` of the standard logging object.
 fn from_standard<'a>(kwargs: &Kwargs<'a>) -> Option<Exception<'a>> {
     let standard = kwargs.standard.as_ref()?;
-    let [class, message] = standard
-        .error_information
-        .map_or([None; 2], |information| information.fields(["error_class", "error_message"]));
+    let [class, message] = standard.error_information.map_or([None; 2], |information| {
+        information.fields(["error_class", "error_message"])
+    });
     let class = some_text(class).map(class_name);
     let message = some_text(message).or_else(|| some_text(standard.error_str));
     if class.is_none() && message.is_none() {
@@ -52,7 +60,13 @@ fn from_standard<'a>(kwargs: &Kwargs<'a>) -> Option<Exception<'a>> {
 }
 
 fn standard_traceback<'a>(kwargs: &Kwargs<'a>) -> Option<Cow<'a, str>> {
-    some_text(kwargs.standard.as_ref()?.error_information?.get("traceback"))
+    some_text(
+        kwargs
+            .standard
+            .as_ref()?
+            .error_information?
+            .get("traceback"),
+    )
 }
 
 /// `litellm.exceptions.RateLimitError` is shown as `RateLimitError`, as MLflow's client does.

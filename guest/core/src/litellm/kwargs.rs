@@ -87,7 +87,9 @@ impl<'a> Kwargs<'a> {
             async_complete_streaming_response,
             optional_params: OptionalParams::new(optional_params),
             litellm_params: LitellmParams::new(litellm_params),
-            standard: standard.filter(|object| object.is_truthy()).map(Standard::new),
+            standard: standard
+                .filter(|object| object.is_truthy())
+                .map(Standard::new),
         }
     }
 }
@@ -123,9 +125,18 @@ impl<'a> LitellmParams<'a> {
         let Some(params) = params else {
             return Self::default();
         };
-        let [call_id, api_base, session_id, metadata] =
-            present(params.fields(["litellm_call_id", "api_base", "litellm_session_id", "metadata"]));
-        Self { call_id, api_base, session_id, metadata }
+        let [call_id, api_base, session_id, metadata] = present(params.fields([
+            "litellm_call_id",
+            "api_base",
+            "litellm_session_id",
+            "metadata",
+        ]));
+        Self {
+            call_id,
+            api_base,
+            session_id,
+            metadata,
+        }
     }
 }
 

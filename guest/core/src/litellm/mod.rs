@@ -34,13 +34,17 @@ impl<'a> Payload<'a> {
         let document = Raw::parse(text).map_err(|error| invalid(format!("not JSON: {error}")))?;
         if document.kind() != Kind::Object {
             let found = document.kind().name();
-            return Err(invalid(format!("an object with `kwargs` expected, {found} found")));
+            return Err(invalid(format!(
+                "an object with `kwargs` expected, {found} found"
+            )));
         }
         let [kwargs, response] = document.fields(["kwargs", "response_obj"]);
         let kwargs = kwargs.ok_or_else(|| invalid("`kwargs` is missing".to_owned()))?;
         if kwargs.kind() != Kind::Object {
             let found = kwargs.kind().name();
-            return Err(invalid(format!("`kwargs`: an object expected, {found} found")));
+            return Err(invalid(format!(
+                "`kwargs`: an object expected, {found} found"
+            )));
         }
         Ok(Self {
             text,
@@ -56,7 +60,11 @@ impl<'a> Payload<'a> {
 
     /// The id that a stream's chunks share.
     pub fn stream_id(&self) -> Option<Cow<'a, str>> {
-        let response_id = || self.response.and_then(|response| response.get("id")).and_then(scalar_text);
+        let response_id = || {
+            self.response
+                .and_then(|response| response.get("id"))
+                .and_then(scalar_text)
+        };
         self.call_id().or_else(response_id)
     }
 
@@ -89,7 +97,11 @@ impl<'a> Payload<'a> {
 /// Whether a response is whole rather than a chunk: its choices carry a `message`.
 fn is_complete(response: Raw<'_>) -> bool {
     let choices = response.get("choices").into_iter().flat_map(Raw::items);
-    choices.into_iter().any(|choice| choice.get("message").is_some_and(|message| !message.is_null()))
+    choices.into_iter().any(|choice| {
+        choice
+            .get("message")
+            .is_some_and(|message| !message.is_null())
+    })
 }
 
 fn invalid(reason: String) -> EventError {

@@ -7,9 +7,14 @@ use crate::json::Raw;
 /// The tokens a call used. None where nobody counted: absent is not zero.
 pub(super) fn usage(kwargs: &Kwargs<'_>, response: Option<Raw<'_>>) -> Option<Usage> {
     let standard = kwargs.standard.as_ref();
-    let counted = response.and_then(|response| response.get("usage")).and_then(from_response);
+    let counted = response
+        .and_then(|response| response.get("usage"))
+        .and_then(from_response);
     let standard = standard.and_then(|standard| {
-        let (input, output) = (count(standard.prompt_tokens), count(standard.completion_tokens));
+        let (input, output) = (
+            count(standard.prompt_tokens),
+            count(standard.completion_tokens),
+        );
         let total = count(standard.total_tokens);
         if input.is_none() && output.is_none() && total.is_none() {
             return None;
@@ -21,30 +26,44 @@ pub(super) fn usage(kwargs: &Kwargs<'_>, response: Option<Raw<'_>>) -> Option<Us
 
 /// Reads a `usage` object, in OpenAI's names of either API.
 pub(crate) fn from_response(usage: Raw<'_>) -> Option<Usage> {
-    let [prompt, completion, input, output, total, prompt_details, completion_details, input_details, output_details, cache_read, cache_creation] =
-        usage.fields([
-            "prompt_tokens",
-            "completion_tokens",
-            "input_tokens",
-            "output_tokens",
-            "total_tokens",
-            "prompt_tokens_details",
-            "completion_tokens_details",
-            "input_tokens_details",
-            "output_tokens_details",
-            "cache_read_input_tokens",
-            "cache_creation_input_tokens",
-        ]);
+    let [
+        prompt,
+        completion,
+        input,
+        output,
+        total,
+        prompt_details,
+        completion_details,
+        input_details,
+        output_details,
+        cache_read,
+        cache_creation,
+    ] = usage.fields([
+        "prompt_tokens",
+        "completion_tokens",
+        "input_tokens",
+        "output_tokens",
+        "total_tokens",
+        "prompt_tokens_details",
+        "completion_tokens_details",
+        "input_tokens_details",
+        "output_tokens_details",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+    ]);
     let input = count(prompt).or_else(|| count(input));
     let output = count(completion).or_else(|| count(output));
     let total = count(total);
     if input.is_none() && output.is_none() && total.is_none() {
         return None;
     }
-    let within = |details: Option<Raw<'_>>, key| count(details.and_then(|details| details.get(key)));
+    let within =
+        |details: Option<Raw<'_>>, key| count(details.and_then(|details| details.get(key)));
     let cached = |details| within(details, "cached_tokens");
     let details = Usage {
-        cache_read: count(cache_read).or_else(|| cached(prompt_details)).or_else(|| cached(input_details)),
+        cache_read: count(cache_read)
+            .or_else(|| cached(prompt_details))
+            .or_else(|| cached(input_details)),
         cache_creation: count(cache_creation),
         reasoning: within(completion_details, "reasoning_tokens")
             .or_else(|| within(output_details, "reasoning_tokens")),
@@ -57,7 +76,12 @@ pub(crate) fn from_response(usage: Raw<'_>) -> Option<Usage> {
 fn whole(input: Option<i64>, output: Option<i64>, total: Option<i64>, details: Usage) -> Usage {
     let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
     let sum = input.saturating_add(output);
-    Usage { input, output, total: total.unwrap_or(0).max(sum), ..details }
+    Usage {
+        input,
+        output,
+        total: total.unwrap_or(0).max(sum),
+        ..details
+    }
 }
 
 /// A count of tokens: a whole number that is not negative. MLflow refuses any other.
@@ -69,13 +93,23 @@ fn count(value: Option<Raw<'_>>) -> Option<i64> {
 /// so keeps the server from computing a price.
 pub(super) fn cost(kwargs: &Kwargs<'_>) -> Option<Cost> {
     let standard = kwargs.standard.as_ref();
-    let hit = standard.and_then(|standard| standard.cache_hit).or(kwargs.cache_hit);
+    let hit = standard
+        .and_then(|standard| standard.cache_hit)
+        .or(kwargs.cache_hit);
     if hit.and_then(Raw::as_bool) == Some(true) {
-        return Some(Cost { input: 0.0, output: 0.0, total: 0.0 });
+        return Some(Cost {
+            input: 0.0,
+            output: 0.0,
+            total: 0.0,
+        });
     }
     let breakdown = standard.and_then(|standard| standard.cost_breakdown)?;
     let [input, output, total] = breakdown.fields(["input_cost", "output_cost", "total_cost"]);
     let dollars = |value: Option<Raw<'_>>| value.and_then(Raw::as_f64);
     let (input, output) = (dollars(input)?, dollars(output)?);
-    Some(Cost { input, output, total: dollars(total).unwrap_or(input + output) })
+    Some(Cost {
+        input,
+        output,
+        total: dollars(total).unwrap_or(input + output),
+    })
 }

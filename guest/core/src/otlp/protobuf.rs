@@ -68,7 +68,16 @@ mod tests {
 
     #[test]
     fn varints_are_as_long_as_said() {
-        for value in [0, 1, 127, 128, 16_383, 16_384, u32::MAX as usize, usize::MAX] {
+        for value in [
+            0,
+            1,
+            127,
+            128,
+            16_383,
+            16_384,
+            u32::MAX as usize,
+            usize::MAX,
+        ] {
             let mut out = Vec::new();
             varint(&mut out, value as u64);
             assert_eq!(out.len(), varint_len(value), "{value}");

@@ -1,0 +1,221 @@
+//! Validation of a whole document, and the token ends that walking validated text needs.
+//!
+//! RFC 8259, but for two things Python's `json` writes: bare `NaN`, `Infinity` and `-Infinity`, and
+//! surrogate escapes that stand alone.
+
+/// Where and why a text is not JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at line {line} column {column}")]
+pub struct ParseError {
+    /// What is wrong.
+    pub what: &'static str,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in bytes, from 1.
+    pub column: usize,
+}
+
+type Fault = (usize, &'static str);
+
+/// Checks that `text` is one JSON value with nothing but white space around it.
+pub(super) fn validate(text: &str) -> Result<(), ParseError> {
+    document(text.as_bytes()).map_err(|(at, what)| {
+        let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
+        let column =
+            1 + before.len() - memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+        ParseError { what, line, column }
+    })
+}
+
+fn document(text: &[u8]) -> Result<(), Fault> {
+    let mut open = Vec::new();
+    let mut at = white_space(text, 0);
+    'value: loop {
+        at = match byte(text, at) {
+            b'{' => {
+                let inner = white_space(text, at + 1);
+                if byte(text, inner) != b'}' {
+                    open.push(b'{');
+                    at = key(text, inner)?;
+                    continue 'value;
+                }
+                inner + 1
+            }
+            b'[' => {
+                let inner = white_space(text, at + 1);
+                if byte(text, inner) != b']' {
+                    open.push(b'[');
+                    at = inner;
+                    continue 'value;
+                }
+                inner + 1
+            }
+            b'"' => string(text, at)?,
+            b't' => literal(text, at, b"true")?,
+            b'f' => literal(text, at, b"false")?,
+            b'n' => literal(text, at, b"null")?,
+            b'N' => literal(text, at, b"NaN")?,
+            b'I' => literal(text, at, b"Infinity")?,
+            b'-' if byte(text, at + 1) == b'I' => literal(text, at, b"-Infinity")?,
+            b'-' | b'0'..=b'9' => number(text, at)?,
+            _ => return Err((at, "expected a value")),
+        };
+        loop {
+            at = white_space(text, at);
+            match (open.last(), byte(text, at)) {
+                (None, _) if at >= text.len() => return Ok(()),
+                (None, _) => return Err((at, "expected the end")),
+                (Some(b'{'), b',') => {
+                    at = key(text, white_space(text, at + 1))?;
+                    continue 'value;
+                }
+                (Some(b'['), b',') => {
+                    at = white_space(text, at + 1);
+                    continue 'value;
+                }
+                (Some(b'{'), b'}') | (Some(b'['), b']') => {
+                    open.pop();
+                    at += 1;
+                }
+                (Some(b'{'), _) => return Err((at, "expected `,` or `}`")),
+                (Some(_), _) => return Err((at, "expected `,` or `]`")),
+            }
+        }
+    }
+}
+
+/// From a key to where its value begins.
+fn key(text: &[u8], at: usize) -> Result<usize, Fault> {
+    if byte(text, at) != b'"' {
+        return Err((at, "expected a key in quotes"));
+    }
+    let colon = white_space(text, string(text, at)?);
+    if byte(text, colon) != b':' {
+        return Err((colon, "expected `:`"));
+    }
+    Ok(white_space(text, colon + 1))
+}
+
+fn literal(text: &[u8], at: usize, word: &[u8]) -> Result<usize, Fault> {
+    let end = at + word.len();
+    match text.get(at..end) {
+        Some(found) if found == word => Ok(end),
+        _ => Err((at, "expected a value")),
+    }
+}
+
+fn string(text: &[u8], quote: usize) -> Result<usize, Fault> {
+    let mut at = quote + 1;
+    loop {
+        match byte(text, at) {
+            b'"' => return Ok(at + 1),
+            b'\\' => at = escape(text, at)?,
+            0..=0x1f if at >= text.len() => return Err((at, "a string does not end")),
+            0..=0x1f => return Err((at, "a control character in a string is not escaped")),
+            _ => at += 1,
+        }
+    }
+}
+
+fn escape(text: &[u8], backslash: usize) -> Result<usize, Fault> {
+    match byte(text, backslash + 1) {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(backslash + 2),
+        b'u' => match text.get(backslash + 2..backslash + 6) {
+            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(backslash + 6),
+            _ => Err((backslash, "invalid escape")),
+        },
+        _ => Err((backslash, "invalid escape")),
+    }
+}
+
+fn number(text: &[u8], start: usize) -> Result<usize, Fault> {
+    let invalid = (start, "invalid number");
+    let mut at = start + usize::from(byte(text, start) == b'-');
+    let integer = at;
+    at = digits(text, at);
+    if at == integer || (byte(text, integer) == b'0' && at > integer + 1) {
+        return Err(invalid);
+    }
+    if byte(text, at) == b'.' {
+        let fraction = at + 1;
+        at = digits(text, fraction);
+        if at == fraction {
+            return Err(invalid);
+        }
+    }
+    if matches!(byte(text, at), b'e' | b'E') {
+        at += 1;
+        at += usize::from(matches!(byte(text, at), b'+' | b'-'));
+        let exponent = at;
+        at = digits(text, exponent);
+        if at == exponent {
+            return Err(invalid);
+        }
+    }
+    Ok(at)
+}
+
+fn digits(text: &[u8], mut at: usize) -> usize {
+    while byte(text, at).is_ascii_digit() {
+        at += 1;
+    }
+    at
+}
+
+/// The byte at `at`, or 0 at the end: no token begins with it.
+pub(super) fn byte(text: &[u8], at: usize) -> u8 {
+    text.get(at).copied().unwrap_or(0)
+}
+
+/// The first position from `at` that is not white space.
+pub(super) fn white_space(text: &[u8], mut at: usize) -> usize {
+    while matches!(byte(text, at), b' ' | b'\n' | b'\r' | b'\t') {
+        at += 1;
+    }
+    at
+}
+
+/// In validated text: the position after the string that begins at `quote`.
+pub(super) fn string_end(text: &[u8], quote: usize) -> usize {
+    let mut at = quote + 1;
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        match memchr::memchr2(b'"', b'\\', rest) {
+            None => return text.len(),
+            Some(found) if byte(rest, found) == b'"' => return at + found + 1,
+            Some(found) => at += found + 2,
+        }
+    }
+}
+
+/// In validated text: the position after the value that begins at `at`.
+pub(super) fn value_end(text: &[u8], mut at: usize) -> usize {
+    let mut depth = 0_usize;
+    loop {
+        match byte(text, at) {
+            b'"' => at = string_end(text, at),
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                at += 1;
+            }
+            _ if depth == 0 => return scalar_end(text, at),
+            _ => at += 1,
+        }
+        if depth == 0 || at >= text.len() {
+            return at;
+        }
+    }
+}
+
+/// In validated text: the position after the number or literal that begins at `at`.
+pub(super) fn scalar_end(text: &[u8], mut at: usize) -> usize {
+    while matches!(byte(text, at), b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'-' | b'.') {
+        at += 1;
+    }
+    at
+}

@@ -1,1 +1,0 @@
-//! The queue and its deliveries. (Being written.)
