@@ -14,6 +14,19 @@
 //!                                      Report <- take_report -----+- Response
 //! ```
 
+#![forbid(unsafe_code)]
+// No input may make the core panic. In tests a panic is the report.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
 pub mod call;
 pub mod event;
 pub mod id;
