@@ -34,4 +34,5 @@ pub mod json;
 pub mod litellm;
 pub mod otlp;
 pub mod report;
+pub mod settings;
 pub mod transport;

@@ -1,0 +1,213 @@
+//! The settings of `configure`: one table, from which reading, defaults and documentation come.
+//!
+//! A setting is a field of one of the three groups and an entry of that group's table; the test at
+//! the end of this file fails where an entry lacks its documentation or its default does not read.
+
+mod content;
+mod delivery;
+mod read;
+mod server;
+
+pub use content::{Capture, Content, ParentMode};
+pub use delivery::Delivery;
+pub use server::{Credentials, Experiment, Protocol, Server};
+
+use crate::json::{Kind, Raw};
+
+/// All settings, valid together.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where the traces go.
+    pub server: Server,
+    /// How they get there.
+    pub delivery: Delivery,
+    /// What is in them.
+    pub content: Content,
+}
+
+/// What is to know of one setting.
+pub struct Setting {
+    /// The key.
+    pub key: &'static str,
+    /// What it does, its unit and its values; Markdown.
+    pub doc: &'static str,
+    /// The value it has when left out, as JSON.
+    pub default: Option<&'static str>,
+    /// The environment variable that hosts take it from when it is left out.
+    pub env: Option<&'static str>,
+    /// Whether its value is to be kept out of logs and listings.
+    pub secret: bool,
+    /// Reads a value that is not null; the error says what was expected.
+    apply: fn(&mut Settings, Raw<'_>) -> Result<(), String>,
+}
+
+impl Setting {
+    /// A setting without default, environment variable or secrecy.
+    const fn new(
+        key: &'static str,
+        doc: &'static str,
+        apply: fn(&mut Settings, Raw<'_>) -> Result<(), String>,
+    ) -> Self {
+        Self {
+            key,
+            doc,
+            default: None,
+            env: None,
+            secret: false,
+            apply,
+        }
+    }
+
+    const fn default(mut self, json: &'static str) -> Self {
+        self.default = Some(json);
+        self
+    }
+
+    const fn env(mut self, variable: &'static str) -> Self {
+        self.env = Some(variable);
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+}
+
+/// A setting that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}`: {reason}")]
+pub struct SettingError {
+    /// Its key; empty where the settings as a whole are no JSON object.
+    pub key: String,
+    /// What is wrong and how to mend it. Never holds a secret setting's value.
+    pub reason: String,
+}
+
+impl SettingError {
+    fn new(key: &str, reason: impl Into<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Every setting, in the order of the documentation.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    [server::TABLE, delivery::TABLE, content::TABLE]
+        .into_iter()
+        .flatten()
+}
+
+impl Settings {
+    /// Reads settings from a JSON object. Null is as good as left out.
+    pub fn parse(text: &str) -> Result<Self, SettingError> {
+        let given =
+            Raw::parse(text).map_err(|error| SettingError::new("", format!("not JSON: {error}")))?;
+        if given.kind() != Kind::Object {
+            let found = given.kind().name();
+            let reason = format!("the settings have to be a JSON object, found {found}");
+            return Err(SettingError::new("", reason));
+        }
+        let mut settings = Self::default();
+        for setting in all() {
+            if let Some(default) = setting.default.and_then(|json| Raw::parse(json).ok()) {
+                settings.apply(setting, default)?;
+            }
+        }
+        for (key, value) in given.entries() {
+            let setting = all()
+                .find(|setting| setting.key == key.as_ref())
+                .ok_or_else(|| unknown(&key))?;
+            if !value.is_null() {
+                settings.apply(setting, value)?;
+            }
+        }
+        settings.server.validate()?;
+        Ok(settings)
+    }
+
+    fn apply(&mut self, setting: &Setting, value: Raw<'_>) -> Result<(), SettingError> {
+        (setting.apply)(self, value).map_err(|reason| SettingError::new(setting.key, reason))
+    }
+}
+
+fn unknown(key: &str) -> SettingError {
+    let normal = |key: &str| key.to_lowercase().replace(['-', '_'], "");
+    let meant = all().find(|setting| normal(setting.key) == normal(key));
+    let reason = match meant {
+        Some(setting) => format!("unknown setting; did you mean `{}`?", setting.key),
+        None => {
+            let keys: Vec<_> = all().map(|setting| setting.key).collect();
+            format!("unknown setting; the settings are {}", keys.join(", "))
+        }
+    };
+    SettingError::new(key, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URI: &str = r#"{"tracking_uri":"http://127.0.0.1:5000""#;
+
+    fn parse(rest: &str) -> Result<Settings, SettingError> {
+        Settings::parse(&format!("{URI}{rest}}}"))
+    }
+
+    #[test]
+    fn every_setting_is_documented_and_its_default_reads() {
+        for setting in all() {
+            assert!(setting.doc.len() > 20, "{} has no doc", setting.key);
+            if let Some(default) = setting.default {
+                let value = Raw::parse(default).unwrap();
+                let read = (setting.apply)(&mut Settings::default(), value);
+                assert_eq!(read, Ok(()), "{}", setting.key);
+            }
+        }
+        let mut keys: Vec<_> = all().map(|setting| setting.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), all().count());
+    }
+
+    #[test]
+    fn every_setting_refuses_what_it_cannot_be() {
+        for setting in all() {
+            let refused = ["[[1]]", "-1.5", r#"{"x":{}}"#].iter().any(|value| {
+                let error = Settings::parse(&format!("{{\"{}\":{value}}}", setting.key));
+                matches!(error, Err(SettingError { key, .. }) if key == setting.key)
+            });
+            assert!(refused, "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_named() {
+        let error = parse(r#","experiment-name":"x""#).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`experiment-name`: unknown setting; did you mean `experiment_name`?"
+        );
+        assert!(parse(",\"zzz\":1").unwrap_err().reason.contains("batch_max_spans"));
+        assert!(Settings::parse("[]").unwrap_err().reason.contains("an array"));
+        assert!(Settings::parse("{").unwrap_err().reason.starts_with("not JSON"));
+    }
+
+    #[test]
+    fn null_is_left_out() {
+        let settings = parse(r#","token":null,"timeout_ms":null"#).unwrap();
+        assert_eq!(settings.delivery.timeout.as_millis(), 30_000);
+    }
+
+    #[test]
+    fn secrets_are_not_told() {
+        for bad in [r#","token":"a\nhunter2""#, r#","password":["hunter2"]"#] {
+            let error = parse(bad).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+        let settings = parse(r#","token":"hunter2","headers":{"x-key":"hunter2"}"#).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,310 @@
+//! Where the traces go.
+
+use std::fmt;
+
+use super::{Setting, SettingError, read};
+
+/// The server, the experiment, and how to get in.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    /// The URL without a slash at the end.
+    pub tracking_uri: String,
+    /// What the server speaks.
+    pub protocol: Protocol,
+    /// The experiment of traces that name none.
+    pub experiment: Experiment,
+    /// The run that traces are linked to.
+    pub run_id: Option<String>,
+    /// The MLflow workspace.
+    pub workspace: Option<String>,
+    /// How to get in.
+    pub credentials: Credentials,
+    /// Further header fields.
+    pub headers: Headers,
+    experiment_name: Option<String>,
+    experiment_id: Option<String>,
+    token: Secret,
+    username: Option<String>,
+    password: Secret,
+}
+
+/// What the server speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// MLflow: experiments are looked up and created by name.
+    #[default]
+    Mlflow,
+    /// OTLP/HTTP, any collector: the URL is the base that `/v1/traces` is added to.
+    Otlp,
+}
+
+/// An MLflow experiment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Experiment {
+    /// Looked up by name, and created if absent.
+    Name(String),
+    /// Given by its id.
+    Id(String),
+}
+
+impl Default for Experiment {
+    /// MLflow's own default experiment.
+    fn default() -> Self {
+        Self::Id("0".to_owned())
+    }
+}
+
+impl fmt::Display for Experiment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "experiment \"{name}\""),
+            Self::Id(id) => write!(f, "experiment {id}"),
+        }
+    }
+}
+
+/// How to get in, as the value of the `authorization` header field.
+#[derive(Clone, Default)]
+pub struct Credentials(pub Option<String>);
+
+/// Header fields of the settings.
+#[derive(Clone, Default)]
+pub struct Headers(pub Vec<(String, String)>);
+
+#[derive(Clone, Default)]
+struct Secret(Option<String>);
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hidden(self.0.is_some(), f)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hidden(self.0.is_some(), f)
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+fn hidden(present: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(if present { "(hidden)" } else { "(none)" })
+}
+
+pub(super) const TABLE: &[Setting] = &[
+    Setting::new(
+        "tracking_uri",
+        "The MLflow server's URL, `http://` or `https://`, with a path if it is served below one. \
+         Required. With `protocol = \"otlp\"`: the URL that `/v1/traces` is added to.",
+        |settings, value| {
+            settings.server.tracking_uri = tracking_uri(&read::text(value)?)?;
+            Ok(())
+        },
+    )
+    .env("MLFLOW_TRACKING_URI"),
+    Setting::new(
+        "experiment_name",
+        "The experiment's name. Looked up on the server, and created if absent. Excludes \
+         `experiment_id`; with neither, MLflow's default experiment `0` is used.",
+        |settings, value| {
+            settings.server.experiment_name = Some(read::text(value)?);
+            Ok(())
+        },
+    )
+    .env("MLFLOW_EXPERIMENT_NAME"),
+    Setting::new(
+        "experiment_id",
+        "The experiment's id, instead of its name.",
+        |settings, value| {
+            let id = match value.as_i64().filter(|id| *id >= 0) {
+                Some(id) => id.to_string(),
+                None => read::header_value(value)?,
+            };
+            settings.server.experiment_id = Some(id);
+            Ok(())
+        },
+    )
+    .env("MLFLOW_EXPERIMENT_ID"),
+    Setting::new(
+        "run_id",
+        "The MLflow run that all traces are linked to.",
+        |settings, value| {
+            settings.server.run_id = Some(read::header_value(value)?);
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "token",
+        "A bearer token for the server. Excludes `username` and `password`.",
+        |settings, value| {
+            settings.server.token = Secret(Some(read::header_value(value)?));
+            Ok(())
+        },
+    )
+    .env("MLFLOW_TRACKING_TOKEN")
+    .secret(),
+    Setting::new(
+        "username",
+        "The name for HTTP basic authentication; needs `password` too.",
+        |settings, value| {
+            let name = read::header_value(value)?;
+            if name.contains(':') {
+                return Err("a name for basic authentication cannot hold a colon".to_owned());
+            }
+            settings.server.username = Some(name);
+            Ok(())
+        },
+    )
+    .env("MLFLOW_TRACKING_USERNAME"),
+    Setting::new(
+        "password",
+        "The password for HTTP basic authentication; needs `username` too.",
+        |settings, value| {
+            settings.server.password = Secret(Some(read::header_value(value)?));
+            Ok(())
+        },
+    )
+    .env("MLFLOW_TRACKING_PASSWORD")
+    .secret(),
+    Setting::new(
+        "workspace",
+        "The MLflow workspace, sent as `X-MLFLOW-WORKSPACE`.",
+        |settings, value| {
+            settings.server.workspace = Some(read::header_value(value)?);
+            Ok(())
+        },
+    )
+    .env("MLFLOW_WORKSPACE"),
+    Setting::new(
+        "headers",
+        "Further HTTP header fields for every request to the server: an object of names and values.",
+        |settings, value| {
+            settings.server.headers = headers(read::members(value, "an object of strings")?)?;
+            Ok(())
+        },
+    )
+    .secret(),
+    Setting::new(
+        "protocol",
+        "`\"mlflow\"`, or `\"otlp\"` for any OpenTelemetry collector that takes OTLP/HTTP; the latter \
+         knows no experiments by name.",
+        |settings, value| {
+            settings.server.protocol = match read::text(value)?.as_str() {
+                "mlflow" => Protocol::Mlflow,
+                "otlp" => Protocol::Otlp,
+                other => return Err(format!("\"mlflow\" or \"otlp\" expected, found \"{other}\"")),
+            };
+            Ok(())
+        },
+    )
+    .default("\"mlflow\""),
+];
+
+impl Server {
+    /// Settles what several settings say together.
+    pub(super) fn validate(&mut self) -> Result<(), SettingError> {
+        if self.tracking_uri.is_empty() {
+            let reason = "required: the MLflow server's URL, such as \"http://127.0.0.1:5000\"";
+            return Err(SettingError::new("tracking_uri", reason));
+        }
+        self.experiment = match (self.experiment_name.take(), self.experiment_id.take()) {
+            (Some(_), Some(_)) => {
+                let reason = "excludes `experiment_name`: leave one of them out";
+                return Err(SettingError::new("experiment_id", reason));
+            }
+            (Some(name), None) => Experiment::Name(name),
+            (None, Some(id)) => Experiment::Id(id),
+            (None, None) => Experiment::default(),
+        };
+        let login = (self.username.take(), self.password.0.take());
+        self.credentials = Credentials(match (self.token.0.take(), login) {
+            (Some(_), (Some(_), _)) => {
+                let reason = "excludes `token`: leave one of them out";
+                return Err(SettingError::new("username", reason));
+            }
+            (_, (Some(_), None)) => {
+                return Err(SettingError::new("username", "needs `password` too"));
+            }
+            (_, (None, Some(_))) => {
+                return Err(SettingError::new("password", "needs `username` too"));
+            }
+            (Some(token), (None, None)) => Some(format!("Bearer {token}")),
+            (None, (Some(name), Some(password))) => Some(basic(&name, &password)),
+            (None, (None, None)) => None,
+        });
+        Ok(())
+    }
+}
+
+/// RFC 7617.
+fn basic(name: &str, password: &str) -> String {
+    use base64::Engine;
+    let pair = format!("{name}:{password}");
+    format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(pair)
+    )
+}
+
+fn tracking_uri(uri: &str) -> Result<String, String> {
+    let rest = uri
+        .strip_prefix("http://")
+        .or_else(|| uri.strip_prefix("https://"));
+    let Some(rest) = rest else {
+        return Err(
+            "a URL that begins with http:// or https:// expected; other stores cannot be reached \
+             over the network"
+                .to_owned(),
+        );
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("credentials do not belong into the URL: use `username` and `password`".to_owned());
+    }
+    let host = authority.strip_suffix(|c: char| c.is_ascii_digit());
+    if authority.is_empty() || host.is_some_and(|host| host == ":") {
+        return Err("the URL names no host".to_owned());
+    }
+    if rest.contains(['?', '#']) {
+        return Err("the URL cannot hold a query or a fragment".to_owned());
+    }
+    let plain = |byte: u8| (0x21..0x7f).contains(&byte) && !b"\"<>\\^`{|}".contains(&byte);
+    if !rest.bytes().all(plain) {
+        return Err("the URL holds characters that have to be percent-encoded".to_owned());
+    }
+    Ok(uri.trim_end_matches('/').to_owned())
+}
+
+fn headers(members: Vec<(String, crate::json::Raw<'_>)>) -> Result<Headers, String> {
+    /// What the logger itself sets, or HTTP's framing.
+    const OWN: [&str; 7] = [
+        "content-type",
+        "content-encoding",
+        "content-length",
+        "transfer-encoding",
+        "host",
+        "connection",
+        "x-mlflow-experiment-id",
+    ];
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let mut fields = Vec::new();
+    for (name, value) in members {
+        if name.is_empty() || !name.bytes().all(token) {
+            return Err(format!("\"{}\" is no header name", name.escape_default()));
+        }
+        let name = name.to_ascii_lowercase();
+        if OWN.contains(&name.as_str()) {
+            return Err(format!("`{name}` is set by the logger itself"));
+        }
+        let value = read::header_value(value).map_err(|reason| format!("`{name}`: {reason}"))?;
+        fields.push((name, value));
+    }
+    Ok(Headers(fields))
+}
