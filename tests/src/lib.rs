@@ -1,1 +1,22 @@
-//! What the tests share. (Being written.)
+//! What the end-to-end tests and `cargo xtask` share: a real MLflow, the gateway binary, events to
+//! feed it, and the traces as MLflow's own client reads them back.
+//!
+//! Nothing here is mocked. MLflow is installed from a pinned list into a Python environment of its own
+//! and runs on SQLite in a temporary directory; it ends with whoever started it.
+
+pub mod debian;
+pub mod events;
+pub mod expect;
+pub mod gateway;
+pub mod mlflow;
+pub mod parent;
+pub mod paths;
+pub mod python;
+pub mod step;
+pub mod traces;
+
+pub use gateway::{Gateway, Replay};
+pub use mlflow::Mlflow;
+pub use python::Python;
+pub use step::Step;
+pub use traces::{Span, Trace};

@@ -1,0 +1,134 @@
+//! A Python environment of our own with a pinned MLflow.
+//!
+//! It lies in the target directory under a name that the list of packages decides, so a changed list
+//! makes a new one, and is marked when complete, so an interrupted installation is done again.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+use crate::step::{Step, succeeds};
+use crate::{debian, paths};
+
+/// The oldest Python that the pinned packages run on, as Python writes it.
+const OLDEST: &str = "(3, 11)";
+
+/// What a Python of that age is called, the plain name first.
+const NAMES: [&str; 5] = [
+    "python3",
+    "python3.14",
+    "python3.13",
+    "python3.12",
+    "python3.11",
+];
+
+/// A Python that has MLflow.
+#[derive(Clone, Debug)]
+pub struct Python {
+    interpreter: PathBuf,
+}
+
+impl Python {
+    /// The environment, made if absent. Runs that come together wait for the first.
+    pub fn prepare() -> Result<Self> {
+        let packages = paths::root().join("tests/python/requirements.txt");
+        let directory = directory(&packages)?;
+        let lock = File::create(directory.with_extension("lock"))?;
+        lock.lock()
+            .context("cannot lock the Python environment's directory")?;
+
+        let python = Self {
+            interpreter: directory.join("bin/python"),
+        };
+        let complete = directory.join("complete");
+        let works = || succeeds(Command::new(&python.interpreter).args(["-c", "pass"]));
+        if !complete.exists() || !works() {
+            python.install(&directory, &packages)?;
+            File::create(complete)?;
+        }
+        Ok(python)
+    }
+
+    fn install(&self, directory: &Path, packages: &Path) -> Result<()> {
+        if directory.exists() {
+            fs::remove_dir_all(directory)?;
+        }
+        Step::new("Make a Python environment")
+            .run(Command::new(base()?).args(["-m", "venv"]).arg(directory))?;
+        Step::new("Install MLflow into it").run(
+            Command::new(&self.interpreter)
+                .args(["-m", "pip", "install", "--disable-pip-version-check"])
+                .args(["--no-input", "--only-binary=:all:", "-r"])
+                .arg(packages),
+        )?;
+        Ok(())
+    }
+
+    /// A command that runs a script of tests/python, undisturbed by MLflow settings or proxies that
+    /// the caller's environment has.
+    pub fn script(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.interpreter);
+        command.arg(paths::root().join("tests/python").join(name));
+        quiet(&mut command);
+        command
+    }
+
+    /// The path of one of the environment's programs.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.interpreter.with_file_name(name)
+    }
+}
+
+/// Takes out of a command's environment what would lead MLflow, or what speaks to it, elsewhere than
+/// to the server given, and keeps MLflow from telling anyone about itself.
+pub fn quiet(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("MLFLOW_") || name.starts_with("OTEL_") {
+            command.env_remove(&*name);
+        }
+    }
+    command
+        .env("MLFLOW_DISABLE_TELEMETRY", "true")
+        .env("DO_NOT_TRACK", "true")
+        .env("NO_PROXY", "127.0.0.1,localhost")
+        .env("no_proxy", "127.0.0.1,localhost")
+        .env("PYTHONWARNINGS", "ignore")
+        .env("PYTHONUTF8", "1")
+}
+
+/// Where the environment for a list of packages lies.
+fn directory(packages: &Path) -> Result<PathBuf> {
+    let list = fs::read(packages).with_context(|| format!("cannot read {}", packages.display()))?;
+    let hash = Sha256::digest(&list);
+    let name: String = hash
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok(paths::target_dir("")?.join(format!("python-{name}")))
+}
+
+/// A Python of the machine that can make environments; on Debian one is installed if there is none.
+fn base() -> Result<&'static str> {
+    if let Some(name) = find_base() {
+        return Ok(name);
+    }
+    debian::install(&["python3", "python3-venv"], "Python 3 with venv")?;
+    match find_base() {
+        Some(name) => Ok(name),
+        None => bail!(
+            "no Python of version {OLDEST} or later with the modules venv and ensurepip: install one under one of the names {}",
+            NAMES.join(", ")
+        ),
+    }
+}
+
+fn find_base() -> Option<&'static str> {
+    let test = format!("import sys, venv, ensurepip; sys.exit(sys.version_info < {OLDEST})");
+    let able = |name: &&&str| succeeds(Command::new(name).args(["-c", &test]));
+    NAMES.iter().find(able).copied()
+}
