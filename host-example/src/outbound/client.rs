@@ -1,0 +1,119 @@
+//! The HTTP client of one instance.
+//!
+//! It is the instance's own because pooled connections are served by the runtime they were made
+//! on, and the blocking interface has a runtime an instance. It is made at the first request.
+
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::failure;
+use crate::origin::Origin;
+
+/// Kept connections are dropped before servers do that, 2 s with gunicorn and 5 s with uvicorn: a
+/// request sent into a closing connection is lost.
+const IDLE: Duration = Duration::from_secs(1);
+
+type Inner = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, WasiBody>;
+
+#[derive(Default)]
+pub(super) struct Client {
+    made: Option<(Duration, Inner)>,
+    /// Trusted instead of the system's certificates.
+    roots: Option<RootCertStore>,
+}
+
+impl Client {
+    /// Begins an exchange.
+    pub fn send(
+        &mut self,
+        request: Request<WasiBody>,
+        origin: &Origin,
+        connect: Duration,
+    ) -> Result<impl Future<Output = Result<http::Response<Incoming>, Error>> + Send + use<>, Error>
+    {
+        let exchange = self.inner(origin, connect)?.request(request);
+        Ok(async move {
+            exchange.await.map_err(|error| {
+                tracing::debug!("a request failed: {error:?}");
+                failure::explain(&error)
+            })
+        })
+    }
+
+    fn inner(&mut self, origin: &Origin, connect: Duration) -> Result<&Inner, Error> {
+        let made = match self.made.take() {
+            Some(made) if made.0 == connect => made,
+            _ => (connect, self.make(origin, connect)?),
+        };
+        Ok(&self.made.insert(made).1)
+    }
+
+    fn make(&self, origin: &Origin, connect: Duration) -> Result<Inner, Error> {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_connect_timeout(Some(connect));
+        http.set_nodelay(true);
+        // Reading the system's certificates takes some ms and may fail; not where none are needed.
+        let tls = if origin.tls {
+            self.verified()?
+        } else {
+            trusting(RootCertStore::empty())?
+        };
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        Ok(
+            hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(IDLE)
+                .pool_timer(TokioTimer::new())
+                .build(connector),
+        )
+    }
+
+    fn verified(&self) -> Result<ClientConfig, Error> {
+        if let Some(roots) = &self.roots {
+            return trusting(roots.clone());
+        }
+        let builder = builder()?;
+        let with_roots = builder.with_native_roots().map_err(|error| {
+            tls(format!(
+                "the system's certificates could not be read ({error}); install the package \
+                 ca-certificates or point SSL_CERT_FILE to a file of them"
+            ))
+        })?;
+        Ok(with_roots.with_no_client_auth())
+    }
+
+    /// Trusts these certificates instead of the system's.
+    #[cfg(test)]
+    pub fn trust(&mut self, roots: RootCertStore) {
+        self.roots = Some(roots);
+    }
+}
+
+fn trusting(roots: RootCertStore) -> Result<ClientConfig, Error> {
+    Ok(builder()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, Error> {
+    ClientConfig::builder_with_provider(std::sync::Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .map_err(|error| tls(error.to_string()))
+}
+
+fn tls(words: String) -> Error {
+    Error::InternalError(Some(format!("TLS failed: {words}")))
+}
