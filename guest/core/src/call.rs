@@ -26,8 +26,8 @@ pub struct Call<'a> {
     pub end: Timestamp,
     /// How it ended.
     pub outcome: Outcome<'a>,
-    /// What was asked: the members of the span's inputs, keys unique.
-    pub inputs: Vec<(&'static str, Raw<'a>)>,
+    /// What was asked.
+    pub inputs: Inputs<'a>,
     /// What was answered.
     pub outputs: Option<Raw<'a>>,
     /// The tools the model could call, as OpenAI's API describes them.
@@ -52,6 +52,15 @@ pub struct Call<'a> {
     pub trace: TraceData<'a>,
     /// What was put right on the way in, for the marker attribute.
     pub repairs: Vec<&'static str>,
+}
+
+/// What was asked.
+#[derive(Clone, Debug)]
+pub enum Inputs<'a> {
+    /// The members of the span's inputs, keys unique.
+    Members(Vec<(&'static str, Raw<'a>)>),
+    /// The span's inputs as they are.
+    Whole(Raw<'a>),
 }
 
 /// What kind of call it is: decides the span's type and `gen_ai.operation.name`.
@@ -145,6 +154,10 @@ pub enum Attribute<'a> {
     Text(Cow<'a, str>),
     /// JSON, shown as the value it is.
     Json(Raw<'a>),
+    /// JSON that repeats what was answered: captured where outputs are.
+    Output(Raw<'a>),
+    /// Header fields: captured where headers are.
+    Headers(Raw<'a>),
     /// An integer.
     Int(i64),
     /// A finite number.

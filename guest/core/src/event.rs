@@ -53,10 +53,53 @@ pub struct Context<'a> {
     pub experiment: Option<&'a str>,
 }
 
-/// Why an event was not taken. Logging the same event again fails again, but for
-/// [`EventError::QueueFull`].
+/// What a gateway knows when a call begins.
+#[derive(Clone, Debug)]
+pub struct CallStart<'a> {
+    /// Comes back in the delivery report.
+    pub key: EventKey,
+    /// When the request came.
+    pub at: Timestamp,
+    /// The gateway's own id of the call.
+    pub call_id: Option<&'a str>,
+    /// The request's method.
+    pub method: &'a str,
+    /// The request's path with its query.
+    pub path: &'a str,
+    /// Host and port the request goes to.
+    pub authority: Option<&'a str>,
+    /// The provider, such as `openai`.
+    pub provider: Option<&'a str>,
+    /// Header fields: names in any case, values as sent.
+    pub headers: Vec<(&'a str, &'a [u8])>,
+    /// The surroundings.
+    pub context: Context<'a>,
+    /// The request's body.
+    pub body: &'a [u8],
+}
+
+/// Something that happened while a call was under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// The gateway tried again.
+    Retry,
+    /// The gateway went to another model or provider.
+    Fallback,
+    /// A guardrail gave its verdict.
+    Guardrail,
+    /// The answer came from a cache.
+    CacheHit,
+}
+
+/// Why an event was not taken. The logger stays usable after each of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
+    /// There are no settings yet.
+    #[error("not configured yet: `configure` comes first")]
+    NotConfigured,
+    /// The call has ended, or was given up to keep within `queue_max_bytes`.
+    #[error("the call has already ended")]
+    CallEnded,
     /// The payload is not what the hook documents.
     #[error("{0}")]
     InvalidPayload(String),

@@ -48,6 +48,19 @@ fn non_zero<const N: usize>(mut id: [u8; N]) -> [u8; N] {
     id
 }
 
+/// Whether a trace is among the given share of traces: OpenTelemetry's probability sampling, which
+/// takes the last 56 bits of the trace id for randomness ("Probability Sampling", W3C Trace Context
+/// level 2, section 5.1).
+pub fn is_sampled(trace: &TraceId, ratio: f64) -> bool {
+    if ratio >= 1.0 {
+        return true;
+    }
+    let [.., b0, b1, b2, b3, b4, b5, b6] = *trace;
+    let random = u64::from_be_bytes([0, b0, b1, b2, b3, b4, b5, b6]);
+    let rejected = (1.0 - ratio) * (1_u64 << 56) as f64;
+    random as f64 >= rejected
+}
+
 /// The caller's span, as told by a `traceparent` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parent {

@@ -32,7 +32,15 @@ pub mod event;
 pub mod id;
 pub mod json;
 pub mod litellm;
+mod logger;
 pub mod otlp;
+mod outbox;
+pub mod policy;
+pub mod redact;
 pub mod report;
 pub mod settings;
+pub mod span;
 pub mod transport;
+mod wire;
+
+pub use logger::{FlushMode, Logger};

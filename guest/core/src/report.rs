@@ -46,8 +46,19 @@ pub struct Deferral {
     pub after: Duration,
     /// What went wrong and how to mend it.
     pub reason: String,
-    /// Whether the server answered at all.
-    pub reached: bool,
+    /// What kind of obstacle it is.
+    pub cause: Cause,
+}
+
+/// What keeps the logger from delivering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No answer came.
+    Unreachable,
+    /// The server answered that it cannot take anything now.
+    Unavailable,
+    /// The server answered that it takes nothing as things are set.
+    Misconfigured,
 }
 
 /// Counts since the logger was made, and gauges of now; see `stats` in `wit/types.wit`.

@@ -1,6 +1,6 @@
 //! `logger_core::json` against `serde_json`.
 
-use logger_core::json::{KeepStrings, Kind, Raw, write_clean, write_str};
+use logger_core::json::{KeepAll, Kind, Raw, write_clean, write_str};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 fn cleaned(text: &str) -> String {
     let mut out = Vec::new();
-    write_clean(Raw::parse(text).unwrap(), &mut out, 0, &mut KeepStrings);
+    write_clean(Raw::parse(text).unwrap(), &mut out, 0, &mut KeepAll);
     String::from_utf8(out).unwrap()
 }
 

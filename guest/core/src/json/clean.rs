@@ -18,17 +18,26 @@ const BUDGET: usize = 96;
 const OBJECT_COST: usize = 3;
 const ARRAY_COST: usize = 2;
 
-/// Replaces string values on their way: redaction and truncation.
-pub trait StringFilter {
-    /// `escaped` is what stands between the quotes. None keeps it; else the new text, unescaped.
-    fn filter<'s>(&mut self, escaped: &'s str) -> Option<Cow<'s, str>>;
+/// Replaces values on their way: redaction, truncation, what is not to be captured.
+pub trait Filter {
+    /// A string value; `escaped` is what stands between its quotes. None keeps it; else the new text,
+    /// unescaped.
+    fn string<'s>(&mut self, escaped: &'s str) -> Option<Cow<'s, str>>;
+
+    /// A member of an object by its key, escaped too, and whether its value is a string. None goes on
+    /// into its value; else the text that takes the value's place, whatever it is.
+    fn member(&mut self, escaped: &str, is_string: bool) -> Option<&'static str>;
 }
 
-/// Keeps every string.
-pub struct KeepStrings;
+/// Keeps every value.
+pub struct KeepAll;
 
-impl StringFilter for KeepStrings {
-    fn filter<'s>(&mut self, _: &'s str) -> Option<Cow<'s, str>> {
+impl Filter for KeepAll {
+    fn string<'s>(&mut self, _: &'s str) -> Option<Cow<'s, str>> {
+        None
+    }
+
+    fn member(&mut self, _: &str, _: bool) -> Option<&'static str> {
         None
     }
 }
@@ -58,7 +67,7 @@ pub fn write_clean(
     raw: Raw<'_>,
     out: &mut Vec<u8>,
     objects_around: usize,
-    strings: &mut impl StringFilter,
+    filter: &mut impl Filter,
 ) -> Cleaned {
     let mut copy = Copy {
         text: raw.text(),
@@ -66,7 +75,7 @@ pub fn write_clean(
         out,
         cleaned: Cleaned::default(),
     };
-    copy.run(objects_around * OBJECT_COST, strings);
+    copy.run(objects_around * OBJECT_COST, filter);
     copy.cleaned
 }
 
@@ -79,7 +88,7 @@ struct Copy<'a, 'o> {
 }
 
 impl Copy<'_, '_> {
-    fn run(&mut self, mut used: usize, strings: &mut impl StringFilter) {
+    fn run(&mut self, mut used: usize, filter: &mut impl Filter) {
         let text = self.text.as_bytes();
         let mut at = 0;
         while at < text.len() {
@@ -108,7 +117,7 @@ impl Copy<'_, '_> {
                     used = used.saturating_sub(ARRAY_COST);
                     at += 1;
                 }
-                b'"' => at = self.string(at, strings),
+                b'"' => at = self.string(at, filter),
                 b'-' | b'0'..=b'9' | b'N' | b'I' => at = self.number(at),
                 _ => at += 1,
             }
@@ -116,18 +125,25 @@ impl Copy<'_, '_> {
         self.copy_to(text.len());
     }
 
-    fn string(&mut self, quote: usize, strings: &mut impl StringFilter) -> usize {
+    fn string(&mut self, quote: usize, filter: &mut impl Filter) -> usize {
         let text = self.text.as_bytes();
         let end = string_end(text, quote);
         let Some(escaped) = self.text.get(quote + 1..end - 1) else {
             return end;
         };
-        let is_key = byte(text, white_space(text, end)) == b':';
-        if let (false, Some(new)) = (is_key, strings.filter(escaped)) {
-            self.copy_to(quote);
-            write_str(&new, self.out);
-            self.copied = end;
-        } else if let Some(repaired) = without_lone_surrogates(escaped) {
+        let colon = white_space(text, end);
+        if byte(text, colon) == b':' {
+            let value = white_space(text, colon + 1);
+            if let Some(new) = filter.member(escaped, byte(text, value) == b'"') {
+                let end = value_end(text, value);
+                self.replace(value, end, new);
+                return end;
+            }
+        } else if let Some(new) = filter.string(escaped) {
+            self.replace(quote, end, &new);
+            return end;
+        }
+        if let Some(repaired) = without_lone_surrogates(escaped) {
             self.copy_to(quote + 1);
             self.out.extend_from_slice(repaired.as_bytes());
             self.copied = end - 1;
@@ -150,8 +166,12 @@ impl Copy<'_, '_> {
     }
 
     fn replace_by_string(&mut self, at: usize, end: usize) {
+        self.replace(at, end, self.text.get(at..end).unwrap_or_default());
+    }
+
+    fn replace(&mut self, at: usize, end: usize, new: &str) {
         self.copy_to(at);
-        write_str(self.text.get(at..end).unwrap_or_default(), self.out);
+        write_str(new, self.out);
         self.copied = end;
     }
 

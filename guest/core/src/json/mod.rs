@@ -10,7 +10,7 @@ mod raw;
 mod scan;
 mod strings;
 
-pub use clean::{Cleaned, KeepStrings, StringFilter, write_clean};
+pub use clean::{Cleaned, Filter, KeepAll, write_clean};
 pub use raw::{Kind, Raw};
 pub use scan::ParseError;
 pub use strings::{unescape, write_str};

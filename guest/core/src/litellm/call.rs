@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Payload, failure, scalar_text, some_text, usage};
-use crate::call::{Attribute, Call, Exception, Operation, Outcome, TraceData};
+use crate::call::{Attribute, Call, Exception, Inputs, Operation, Outcome, TraceData};
 use crate::event::{Context, EventError, Timestamp};
 use crate::id::{self, Parent};
 use crate::json::Raw;
@@ -27,8 +27,6 @@ pub struct Finished<'p, 'a> {
     pub end: Option<Timestamp>,
     /// The surroundings.
     pub context: &'p Context<'a>,
-    /// Names where the trace goes: part of what identifies it.
-    pub destination: &'p str,
 }
 
 /// How a call ended.
@@ -42,8 +40,9 @@ pub enum Ending {
     Cancelled,
 }
 
-/// Normalises an ended call. Refused is only one that has no time at all.
-pub fn call<'a>(finished: &Finished<'_, 'a>) -> Result<Call<'a>, EventError> {
+/// Normalises an ended call. Refused is only one that has no time at all. `destination` names where
+/// the trace goes: part of what identifies it.
+pub fn call<'a>(finished: &Finished<'_, 'a>, destination: &str) -> Result<Call<'a>, EventError> {
     let Finished {
         payload, context, ..
     } = *finished;
@@ -51,8 +50,13 @@ pub fn call<'a>(finished: &Finished<'_, 'a>) -> Result<Call<'a>, EventError> {
     let opening = finished.opening.unwrap_or(payload);
     let mut repairs = Vec::new();
     let (start, end) = times(finished, &mut repairs)?;
+    let parent = context.traceparent.and_then(Parent::parse);
+    if parent.is_none() && context.traceparent.is_some() {
+        repairs.push("the traceparent was invalid and left out");
+    }
     let response = payload
         .complete_response()
+        .or_else(|| payload.whole_response())
         .or(finished.assembled)
         .or(payload.response);
     let call_type = some_text(kwargs.call_type).or_else(|| some_text(opening.kwargs.call_type));
@@ -65,14 +69,14 @@ pub fn call<'a>(finished: &Finished<'_, 'a>) -> Result<Call<'a>, EventError> {
         Ending::Cancelled => Outcome::Failure(Some(cancelled())),
     };
     Ok(Call {
-        ids: ids(finished, start),
-        parent: context.traceparent.and_then(Parent::parse),
+        ids: ids(finished, start, destination),
+        parent,
         name: name(call_type),
         operation,
         start,
         end,
         outcome,
-        inputs: inputs(opening, payload, operation),
+        inputs: Inputs::Members(inputs(opening, payload, operation)),
         outputs: response,
         tools: tools(opening).or_else(|| tools(payload)),
         request_model: some_text(kwargs.model).or_else(|| some_text(opening.kwargs.model)),
@@ -89,20 +93,20 @@ pub fn call<'a>(finished: &Finished<'_, 'a>) -> Result<Call<'a>, EventError> {
     })
 }
 
-/// litellm retries under the same call id: a failed attempt must not take the place of the success
-/// that follows it, so its start is part of what it is.
-fn ids(finished: &Finished<'_, '_>, start: Timestamp) -> id::Ids {
-    let identity = finished.payload.identity();
-    let destination = finished.destination.as_bytes();
-    match finished.ending {
-        Ending::Success => id::derive(&[destination, identity.as_bytes()]),
-        Ending::Failure | Ending::Cancelled => id::derive(&[
-            destination,
-            identity.as_bytes(),
-            b"failure",
-            &start.to_be_bytes(),
-        ]),
-    }
+/// The call id and the start make the call. The start counts because litellm retries under one call
+/// id: an attempt must not take the place of another. So does the kind of ending, since an attempt
+/// that failed and the one that takes its place may start together.
+fn ids(finished: &Finished<'_, '_>, start: Timestamp, destination: &str) -> id::Ids {
+    let ending: &[u8] = match finished.ending {
+        Ending::Success => b"success",
+        Ending::Failure | Ending::Cancelled => b"failure",
+    };
+    id::derive(&[
+        destination.as_bytes(),
+        finished.payload.identity().as_bytes(),
+        &start.to_be_bytes(),
+        ending,
+    ])
 }
 
 /// Start and end: the host's word, else the standard logging object's; an end that is missing or
@@ -248,7 +252,10 @@ fn attributes<'a>(
                 "custom_llm_provider",
                 text(standard.provider.or(kwargs.provider)),
             ),
-            ("raw_llm_response", json(standard.response)),
+            (
+                "raw_llm_response",
+                standard.response.map_or(Attribute::Null, Attribute::Output),
+            ),
             ("response_cost", json(standard.response_cost)),
             ("saved_cache_cost", json(standard.saved_cache_cost)),
             ("request_tags", json(standard.request_tags)),

@@ -14,8 +14,12 @@ pub fn choices(chunk: Raw<'_>) -> impl Iterator<Item = Raw<'_>> {
 
 /// The response that a stream's choices add up to, as the call would have returned it without
 /// streaming: OpenAI's `chat.completion`, or `text_completion`. Choices of another API are listed as
-/// they came. `head` is the first chunk.
-pub fn assemble<'a>(head: Option<Raw<'a>>, choices: impl Iterator<Item = Raw<'a>>) -> String {
+/// they came. `head` is the first chunk, `usage` what a chunk said of the tokens used.
+pub fn assemble<'a>(
+    head: Option<Raw<'a>>,
+    choices: impl Iterator<Item = Raw<'a>>,
+    usage: Option<Raw<'a>>,
+) -> String {
     let mut parts = Vec::new();
     let mut others = Vec::new();
     for choice in choices {
@@ -33,7 +37,7 @@ pub fn assemble<'a>(head: Option<Raw<'a>>, choices: impl Iterator<Item = Raw<'a>
             out.extend_from_slice(choice.text().as_bytes())
         });
     } else {
-        response(&mut out, head, &parts);
+        response(&mut out, head, &parts, usage);
     }
     // Only whole JSON values and escaped strings were written.
     String::from_utf8(out).unwrap_or_default()
@@ -128,7 +132,7 @@ fn append(to: &mut Option<String>, piece: Option<Raw<'_>>) {
     }
 }
 
-fn response(out: &mut Vec<u8>, head: Option<Raw<'_>>, parts: &[Part<'_>]) {
+fn response(out: &mut Vec<u8>, head: Option<Raw<'_>>, parts: &[Part<'_>], usage: Option<Raw<'_>>) {
     let object: &[u8] = if parts.iter().any(|part| part.text.is_some()) {
         b"{\"object\":\"text_completion\""
     } else {
@@ -136,10 +140,11 @@ fn response(out: &mut Vec<u8>, head: Option<Raw<'_>>, parts: &[Part<'_>]) {
     };
     out.extend_from_slice(object);
     let head = head.map_or([None; 3], |head| head.fields(["id", "created", "model"]));
-    for (key, value) in ["\"id\":", "\"created\":", "\"model\":"]
+    let members = ["\"id\":", "\"created\":", "\"model\":"]
         .into_iter()
         .zip(head)
-    {
+        .chain([("\"usage\":", usage)]);
+    for (key, value) in members {
         if let Some(value) = value {
             member(out, key, |out| {
                 out.extend_from_slice(value.text().as_bytes())

@@ -8,14 +8,15 @@ mod call;
 mod chunk;
 mod failure;
 mod kwargs;
-mod usage;
+pub(crate) mod streams;
+pub(crate) mod usage;
 
 use std::borrow::Cow;
 
 use crate::event::EventError;
 use crate::json::{Kind, Raw};
 
-pub use call::{Finished, call};
+pub use call::{Ending, Finished, call};
 pub use chunk::{assemble, choices};
 pub(crate) use kwargs::Kwargs;
 
@@ -75,10 +76,15 @@ impl<'a> Payload<'a> {
     }
 
     /// Whether a success hook got a chunk of a stream that goes on, as `MlflowLogger` was meant to
-    /// be called: `kwargs.stream` is true and no complete response has come.
+    /// be called: `kwargs.stream` is true, the response is a chunk, and no complete one came with it.
     pub fn is_chunk(&self) -> bool {
         let streaming = self.kwargs.stream.is_some_and(Raw::is_truthy);
-        streaming && self.complete_response().is_none() && !self.response.is_some_and(is_complete)
+        streaming && self.complete_response().is_none() && self.response.is_some_and(is_chunk)
+    }
+
+    /// Whether the event ends its stream, whichever hook got it.
+    pub fn ends_stream(&self) -> bool {
+        self.complete_response().is_some()
     }
 
     /// The response, assembled by litellm, that ends a stream.
@@ -90,18 +96,38 @@ impl<'a> Payload<'a> {
 
     /// The chunk that came with this event, if it did.
     pub fn chunk(&self) -> Option<Raw<'a>> {
-        self.response.filter(|response| !is_complete(*response))
+        self.response.filter(|response| is_chunk(*response))
+    }
+
+    /// The whole response that came with this event, if it did.
+    fn whole_response(&self) -> Option<Raw<'a>> {
+        self.response.filter(|response| !is_chunk(*response))
     }
 }
 
-/// Whether a response is whole rather than a chunk: its choices carry a `message`.
-fn is_complete(response: Raw<'_>) -> bool {
-    let choices = response.get("choices").into_iter().flat_map(Raw::items);
-    choices.into_iter().any(|choice| {
-        choice
-            .get("message")
-            .is_some_and(|message| !message.is_null())
-    })
+/// Whether a response is a chunk of a stream: OpenAI's chat chunks have `delta`s, its chunks of text
+/// completions and those of the Responses API say in `object` and `type` what they are. A chunk that
+/// carries the usage alone has no choices.
+fn is_chunk(response: Raw<'_>) -> bool {
+    let [choices, object, kind] = response.fields(["choices", "object", "type"]);
+    let starts = |value: Option<Raw<'_>>, prefix| {
+        some_text(value).is_some_and(|text: Cow<'_, str>| text.starts_with(prefix))
+    };
+    if some_text(object).is_some_and(|object| object.ends_with(".chunk")) {
+        return true;
+    }
+    if starts(kind, "response.") {
+        return true;
+    }
+    let choice = choices.and_then(|choices| choices.items().next());
+    let Some(choice) = choice else {
+        return false;
+    };
+    let [delta, message, finish_reason] = choice.fields(["delta", "message", "finish_reason"]);
+    let open_text = starts(object, "text_completion")
+        && finish_reason.is_none_or(Raw::is_null)
+        && response.get("usage").is_none_or(Raw::is_null);
+    message.is_none_or(Raw::is_null) && (delta.is_some_and(|delta| !delta.is_null()) || open_text)
 }
 
 fn invalid(reason: String) -> EventError {

@@ -6,6 +6,7 @@
 //! `tests/otlp_oracle.rs` decode what comes out with `opentelemetry-proto`.
 
 pub mod protobuf;
+pub mod request;
 mod span;
 
 pub use span::{Attributes, SpanHead, SpanWriter, Status};

@@ -146,7 +146,12 @@ pub struct Attributes<'o> {
     field: u32,
 }
 
-impl Attributes<'_> {
+impl<'o> Attributes<'o> {
+    /// The attributes of a `Resource`.
+    pub(super) fn of_resource(out: &'o mut Vec<u8>) -> Self {
+        Self { out, field: 1 }
+    }
+
     /// A string, taken as it is.
     ///
     /// MLflow parses strings that look like a JSON object, array or string: text from outside goes

@@ -103,8 +103,8 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
 impl Settings {
     /// Reads settings from a JSON object. Null is as good as left out.
     pub fn parse(text: &str) -> Result<Self, SettingError> {
-        let given =
-            Raw::parse(text).map_err(|error| SettingError::new("", format!("not JSON: {error}")))?;
+        let given = Raw::parse(text)
+            .map_err(|error| SettingError::new("", format!("not JSON: {error}")))?;
         if given.kind() != Kind::Object {
             let found = given.kind().name();
             let reason = format!("the settings have to be a JSON object, found {found}");
@@ -190,9 +190,24 @@ mod tests {
             error.to_string(),
             "`experiment-name`: unknown setting; did you mean `experiment_name`?"
         );
-        assert!(parse(",\"zzz\":1").unwrap_err().reason.contains("batch_max_spans"));
-        assert!(Settings::parse("[]").unwrap_err().reason.contains("an array"));
-        assert!(Settings::parse("{").unwrap_err().reason.starts_with("not JSON"));
+        assert!(
+            parse(",\"zzz\":1")
+                .unwrap_err()
+                .reason
+                .contains("batch_max_spans")
+        );
+        assert!(
+            Settings::parse("[]")
+                .unwrap_err()
+                .reason
+                .contains("an array")
+        );
+        assert!(
+            Settings::parse("{")
+                .unwrap_err()
+                .reason
+                .starts_with("not JSON")
+        );
     }
 
     #[test]

@@ -51,10 +51,7 @@ pub(super) fn milliseconds(value: Raw<'_>, min: u64) -> Result<Duration, String>
 }
 
 /// An object's members.
-pub(super) fn members<'a>(
-    value: Raw<'a>,
-    what: &str,
-) -> Result<Vec<(String, Raw<'a>)>, String> {
+pub(super) fn members<'a>(value: Raw<'a>, what: &str) -> Result<Vec<(String, Raw<'a>)>, String> {
     if value.kind() != Kind::Object {
         return Err(expected(what, value));
     }

@@ -266,7 +266,9 @@ fn tracking_uri(uri: &str) -> Result<String, String> {
     };
     let authority = rest.split('/').next().unwrap_or_default();
     if authority.contains('@') {
-        return Err("credentials do not belong into the URL: use `username` and `password`".to_owned());
+        return Err(
+            "credentials do not belong into the URL: use `username` and `password`".to_owned(),
+        );
     }
     let host = authority.strip_suffix(|c: char| c.is_ascii_digit());
     if authority.is_empty() || host.is_some_and(|host| host == ":") {

@@ -1,0 +1,169 @@
+//! One experiment's queue: spans that wait for others, and batches that are ready.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Due;
+use super::backoff::Backoff;
+use super::lookup::Lookup;
+use crate::event::EventKey;
+use crate::id::TraceId;
+use crate::settings::{Delivery, Experiment, Protocol};
+
+/// An encoded span and the events it came of.
+#[derive(Debug)]
+pub(super) struct Span {
+    pub bytes: Vec<u8>,
+    pub trace: TraceId,
+    pub keys: Vec<EventKey>,
+}
+
+impl Span {
+    /// What it takes of the queue's bytes.
+    pub fn held(&self) -> usize {
+        self.bytes.len() + self.keys.len() * size_of::<EventKey>() + size_of::<Self>()
+    }
+}
+
+/// Spans that go out as one request.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub spans: Vec<Span>,
+    /// How often it was sent in vain.
+    pub attempts: u32,
+    /// When it was first sent in vain.
+    first_tried: Option<Duration>,
+}
+
+impl Batch {
+    fn new(spans: Vec<Span>) -> Self {
+        Self {
+            spans,
+            attempts: 0,
+            first_tried: None,
+        }
+    }
+
+    /// Notes that it was sent in vain.
+    pub fn tried(&mut self, now: Duration) {
+        self.attempts += 1;
+        self.first_tried.get_or_insert(now);
+    }
+
+    /// Two halves, unless it is a single span. They keep the time of the first attempt.
+    pub fn split(&mut self) -> Option<[Batch; 2]> {
+        if self.spans.len() < 2 {
+            return None;
+        }
+        let second = self.spans.split_off(self.spans.len() / 2);
+        let first = std::mem::take(&mut self.spans);
+        Some([first, second].map(|spans| Batch {
+            spans,
+            attempts: 0,
+            first_tried: self.first_tried,
+        }))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub server: usize,
+    pub experiment: Experiment,
+    pub lookup: Lookup,
+    pub backoff: Backoff,
+    pub ready: VecDeque<Batch>,
+    /// Spans that wait for others, in order.
+    filling: VecDeque<Span>,
+    filling_bytes: usize,
+    /// When the oldest of them came.
+    filling_since: Duration,
+}
+
+impl Lane {
+    pub fn new(server: usize, experiment: Experiment, protocol: Protocol) -> Self {
+        Self {
+            server,
+            lookup: Lookup::new(&experiment, protocol),
+            experiment,
+            backoff: Backoff::default(),
+            ready: VecDeque::new(),
+            filling: VecDeque::new(),
+            filling_bytes: 0,
+            filling_since: Duration::ZERO,
+        }
+    }
+
+    pub fn push(&mut self, now: Duration, span: Span) {
+        if self.filling.is_empty() {
+            self.filling_since = now;
+        }
+        self.filling_bytes += span.bytes.len();
+        self.filling.push_back(span);
+    }
+
+    pub fn spans(&self) -> usize {
+        let ready = self.ready.iter().map(|batch| batch.spans.len());
+        self.filling.len() + ready.sum::<usize>()
+    }
+
+    pub fn wait(&self, now: Duration) -> Duration {
+        self.backoff.wait(now)
+    }
+
+    /// Makes batches of what is due.
+    pub fn cut(&mut self, now: Duration, due: Due, delivery: &Delivery) {
+        let old = now.saturating_sub(self.filling_since) >= delivery.flush_interval;
+        let everything = due == Due::All || old;
+        while self.is_full(delivery) || (everything && !self.filling.is_empty()) {
+            let mut spans = Vec::new();
+            let mut bytes = 0;
+            while let Some(span) = self.filling.front() {
+                bytes += span.bytes.len();
+                let full = spans.len() >= delivery.batch_max_spans
+                    || (bytes > delivery.batch_max_bytes && !spans.is_empty());
+                if full {
+                    break;
+                }
+                spans.extend(self.filling.pop_front());
+            }
+            let taken: usize = spans.iter().map(|span: &Span| span.bytes.len()).sum();
+            self.filling_bytes -= taken.min(self.filling_bytes);
+            self.filling_since = now;
+            self.ready.push_back(Batch::new(spans));
+        }
+    }
+
+    fn is_full(&self, delivery: &Delivery) -> bool {
+        self.filling.len() >= delivery.batch_max_spans
+            || self.filling_bytes >= delivery.batch_max_bytes
+    }
+
+    /// In how long a batch is due; none if nothing waits.
+    pub fn due_in(&self, now: Duration, delivery: &Delivery) -> Option<Duration> {
+        if !self.ready.is_empty() || self.is_full(delivery) {
+            return Some(Duration::ZERO);
+        }
+        let waited = now.saturating_sub(self.filling_since);
+        (!self.filling.is_empty()).then(|| delivery.flush_interval.saturating_sub(waited))
+    }
+
+    /// Puts two halves of a batch back where it was.
+    pub fn put_back(&mut self, [first, second]: [Batch; 2]) {
+        self.ready.push_front(second);
+        self.ready.push_front(first);
+    }
+
+    /// Removes the batches that were first sent longer ago than `patience`.
+    pub fn take_older(&mut self, now: Duration, patience: Duration) -> Vec<Span> {
+        let (old, young) = std::mem::take(&mut self.ready)
+            .into_iter()
+            .partition(|batch| {
+                batch
+                    .first_tried
+                    .is_some_and(|first| now.saturating_sub(first) >= patience)
+            });
+        self.ready = young;
+        let old: VecDeque<Batch> = old;
+        old.into_iter().flat_map(|batch| batch.spans).collect()
+    }
+}

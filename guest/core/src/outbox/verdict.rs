@@ -1,0 +1,140 @@
+//! What an answer to a batch means.
+//!
+//! Statuses worth another try follow the OTLP specification, "OTLP/HTTP Response"; the rest follows what
+//! MLflow 3.17.2 was measured to answer. Any status but 2xx stores nothing of the batch.
+
+use std::time::Duration;
+
+use crate::report::Cause;
+use crate::settings::{Protocol, Server};
+use crate::transport::{Response, TransportError};
+
+/// What stands in the way.
+#[derive(Clone, Debug)]
+pub(super) struct Obstacle {
+    pub cause: Cause,
+    /// What went wrong and how to mend it.
+    pub reason: String,
+    /// How long the server wants to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+impl Obstacle {
+    pub fn new(cause: Cause, reason: String) -> Self {
+        Self {
+            cause,
+            reason,
+            retry_after: None,
+        }
+    }
+
+    /// No answer came.
+    pub fn unreachable(error: &TransportError, server: &Server) -> Self {
+        let uri = &server.tracking_uri;
+        let mend = match server.protocol {
+            Protocol::Mlflow => "is an MLflow server running there? `tracking_uri` says where",
+            Protocol::Otlp => "is a collector running there? `tracking_uri` says where",
+        };
+        Self::new(
+            Cause::Unreachable,
+            format!("{uri} cannot be reached: {error}; {mend}"),
+        )
+    }
+}
+
+/// What an answer means for the batch.
+pub(super) enum Verdict {
+    /// All of it is stored.
+    Delivered,
+    /// Something in it is unacceptable, and will be again.
+    Refused(String),
+    /// The server failed over it: something in it may be the reason.
+    Faulty(Obstacle),
+    /// Nothing is wrong with it.
+    Later(Obstacle),
+    /// The experiment is not there.
+    NoExperiment(Obstacle),
+}
+
+pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server) -> Verdict {
+    let response = match answer {
+        Ok(response) => response,
+        Err(error) => return Verdict::Later(Obstacle::unreachable(error, server)),
+    };
+    match response.status {
+        200..=299 => Verdict::Delivered,
+        404 if server.protocol == Protocol::Mlflow && names_experiment(response) => {
+            Verdict::NoExperiment(Obstacle::new(
+                Cause::Misconfigured,
+                format!("{}; it may have been deleted", told(response, server)),
+            ))
+        }
+        408 | 429 | 502..=504 => Verdict::Later(unavailable(response, server)),
+        501 => Verdict::Later(Obstacle::new(
+            Cause::Misconfigured,
+            format!(
+                "{}; the server's store takes no OTLP: start MLflow with a database \
+                 (--backend-store-uri sqlite:///mlflow.db)",
+                told(response, server)
+            ),
+        )),
+        500..=599 => Verdict::Faulty(unavailable(response, server)),
+        300..=399 | 401 | 403 | 404 | 405 | 407 => Verdict::Later(misconfigured(response, server)),
+        _ => Verdict::Refused(told(response, server)),
+    }
+}
+
+fn names_experiment(response: &Response) -> bool {
+    let body = String::from_utf8_lossy(&response.body).to_lowercase();
+    body.contains("experiment")
+}
+
+/// The server cannot take anything now.
+pub(super) fn unavailable(response: &Response, server: &Server) -> Obstacle {
+    Obstacle {
+        cause: Cause::Unavailable,
+        reason: told(response, server),
+        retry_after: response.retry_after.as_deref().and_then(retry_after),
+    }
+}
+
+/// The server takes nothing as things are set.
+pub(super) fn misconfigured(response: &Response, server: &Server) -> Obstacle {
+    let body = String::from_utf8_lossy(&response.body);
+    let mend = match response.status {
+        401 | 407 => "check `token`, or `username` and `password`",
+        403 if body.contains("Invalid Host header") => {
+            "the server does not trust the name it is called by: start it with \
+             --allowed-hosts, or call it by another name in `tracking_uri`"
+        }
+        403 => "the credentials do not allow it: check `token`, or `username` and `password`",
+        300..=399 => "the server redirects: set `tracking_uri` to where it really is",
+        _ => "is this an MLflow server's address? check `tracking_uri` and its path",
+    };
+    Obstacle::new(
+        Cause::Misconfigured,
+        format!("{}; {mend}", told(response, server)),
+    )
+}
+
+/// What the server said, in one line.
+pub(super) fn told(response: &Response, server: &Server) -> String {
+    const MOST: usize = 300;
+    let body = String::from_utf8_lossy(&response.body);
+    let words: Vec<_> = body.split_whitespace().collect();
+    let mut text: String = words.join(" ").chars().take(MOST).collect();
+    if text.is_empty() {
+        text.push_str("nothing more");
+    }
+    format!(
+        "{} answered {}: {text}",
+        server.tracking_uri, response.status
+    )
+}
+
+/// `Retry-After` in seconds: RFC 9110, section 10.2.3. A date cannot be used without a clock that
+/// knows it; the ordinary waiting times then hold. Capped at ten minutes.
+fn retry_after(value: &str) -> Option<Duration> {
+    let seconds: u64 = value.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(600)))
+}

@@ -1,0 +1,72 @@
+//! What belongs to the trace rather than to the span: name, tags, session, user.
+//!
+//! MLflow takes it from the attributes of the root span; of a child it stays an attribute. Limits as
+//! measured against MLflow 3.17.2: a tag's key 250 characters, its value 4096, metadata 250.
+
+use std::borrow::Cow;
+
+use super::Encoder;
+use crate::call::Call;
+
+const TAG_PREFIX: &str = "mlflow.traceTag.";
+const TRACE_NAME: &str = "mlflow.traceName";
+const KEY_MAX: usize = 250;
+const VALUE_MAX: usize = 4096;
+const METADATA_MAX: usize = 250;
+
+impl Encoder<'_, '_, '_> {
+    pub(super) fn trace_data(&mut self, call: &Call<'_>, is_root: bool) {
+        let trace = &call.trace;
+        if let Some(session) = &trace.session {
+            self.limited("session.id", session, METADATA_MAX);
+        }
+        if let Some(user) = &trace.user {
+            self.limited("user.id", user, METADATA_MAX);
+        }
+        let mut named = false;
+        // From the end, since the last of a key counts.
+        let mut seen: Vec<&str> = Vec::new();
+        for (key, value) in trace.tags.iter().rev() {
+            if seen.contains(&key.as_ref()) {
+                continue;
+            }
+            seen.push(key);
+            if let Err(repair) = accepted(key) {
+                self.repairs.push(repair);
+                continue;
+            }
+            named |= key == TRACE_NAME;
+            self.limited(&format!("{TAG_PREFIX}{key}"), value, VALUE_MAX);
+        }
+        if is_root && !named {
+            let name = Cow::Borrowed(call.name.as_ref());
+            self.limited(&format!("{TAG_PREFIX}{TRACE_NAME}"), &name, VALUE_MAX);
+        }
+    }
+
+    fn limited(&mut self, key: &str, value: &str, max: usize) {
+        let value = self.policy.text(value);
+        match value.char_indices().nth(max) {
+            None => self.attributes.text(key, &value),
+            Some((end, _)) => {
+                self.repairs
+                    .push("tags or metadata were cut to MLflow's limit");
+                let kept = value.get(..end).unwrap_or_default();
+                self.attributes.text(key, kept);
+            }
+        }
+    }
+}
+
+/// Whether MLflow stores a tag of this key, and no harm comes of it: `mlflow.trace.spansLocation`
+/// from outside makes a trace unreadable, other reserved keys mislead.
+fn accepted(key: &str) -> Result<(), &'static str> {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '.' | '-' | ' ' | ':');
+    if key.is_empty() || key.chars().count() > KEY_MAX || !key.chars().all(allowed) {
+        return Err("tags that MLflow does not store were left out");
+    }
+    if key.starts_with("mlflow.") && key != TRACE_NAME {
+        return Err("tags under MLflow's reserved names were left out");
+    }
+    Ok(())
+}
