@@ -48,6 +48,18 @@ fn non_zero<const N: usize>(mut id: [u8; N]) -> [u8; N] {
     id
 }
 
+/// A trace's id as MLflow shows it: `tr-` and hexadecimal digits.
+pub fn mlflow_trace_id(trace: &TraceId) -> String {
+    let mut id = String::with_capacity(35);
+    id.push_str("tr-");
+    for byte in trace {
+        for nibble in [byte >> 4, byte & 15] {
+            id.extend(char::from_digit(u32::from(nibble), 16));
+        }
+    }
+    id
+}
+
 /// Whether a trace is among the given share of traces: OpenTelemetry's probability sampling, which
 /// takes the last 56 bits of the trace id for randomness ("Probability Sampling", W3C Trace Context
 /// level 2, section 5.1).
