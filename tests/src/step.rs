@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -23,6 +25,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 pub struct Step {
     title: String,
     tail: usize,
+    limit: Option<Duration>,
 }
 
 /// What a step's command left behind.
@@ -41,7 +44,14 @@ impl Step {
         Self {
             title: title.to_owned(),
             tail: 30,
+            limit: None,
         }
+    }
+
+    /// How long the command may take; then it is killed.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
     }
 
     /// How many lines of output an error shows.
@@ -75,13 +85,14 @@ impl Step {
             .stdout(writer.try_clone()?)
             .stderr(writer);
         let progress = Progress::begin(&self.title);
-        let mut child = command
+        let child = command
             .spawn()
             .with_context(|| format!("{} does not start", command.get_program().display()))?;
         // The command holds the pipe's writing end; it has to be let go of for the reader to end.
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let tail = follow(reader, file, self.tail, &progress)?;
-        let status = child.wait()?;
+        let (status, tail) = guarded(child, self.limit, || {
+            follow(reader, file, self.tail, &progress)
+        })?;
         progress.end(status.success());
         Ok(Finished { status, log, tail })
     }
@@ -92,6 +103,30 @@ pub fn succeeds(command: &mut Command) -> bool {
     let command = command.stdin(Stdio::null()).stdout(Stdio::null());
     let status = command.stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
+}
+
+/// Does something until the child has ended, and kills the child when that takes too long.
+fn guarded<T>(
+    child: Child,
+    limit: Option<Duration>,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<(ExitStatus, T)> {
+    let child = Mutex::new(child);
+    let child = || child.lock().unwrap_or_else(PoisonError::into_inner);
+    std::thread::scope(|scope| {
+        let (done, is_done) = mpsc::channel::<()>();
+        if let Some(limit) = limit {
+            scope.spawn(move || {
+                if is_done.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                    // It may just have ended.
+                    let _ = child().kill();
+                }
+            });
+        }
+        let result = work();
+        drop(done);
+        Ok((child().wait()?, result?))
+    })
 }
 
 /// Copies output to the log and its last line to the progress display; returns the last lines.
