@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use logger_core::Logger;
 
-#[expect(missing_docs, reason = "generated from `wit/`, documented there")]
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",

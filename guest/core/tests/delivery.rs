@@ -1,0 +1,397 @@
+//! From the queue to the server and back: batches, lookups, answers, reports.
+
+mod support;
+
+use std::time::Duration;
+
+use logger_core::FlushMode;
+use logger_core::report::{Cause, Report};
+use logger_core::transport::{Method, TransportError};
+use serde_json::json;
+use support::*;
+
+fn keys(report: &Report) -> Vec<u64> {
+    report
+        .delivered
+        .iter()
+        .flat_map(|delivery| delivery.keys.clone())
+        .collect()
+}
+
+#[test]
+fn what_is_sent_carries_experiment_run_and_credentials() {
+    let mut logger = logger(json!({
+        "token": "t0ken", "run_id": "r1", "workspace": "w", "headers": {"X-Team": "a"},
+    }));
+    success(&mut logger, 1, "a");
+    let mut seen = None;
+    flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        seen = Some(request.clone());
+        answer(200, "")
+    });
+    let request = seen.unwrap();
+    assert_eq!(request.url, "http://mlflow:5000/v1/traces");
+    assert_eq!(
+        request.extra_headers,
+        [("x-team".to_owned(), "a".to_owned())]
+    );
+    for (name, value) in [
+        ("content-type", "application/x-protobuf"),
+        ("content-encoding", "gzip"),
+        ("x-mlflow-experiment-id", "1"),
+        ("x-mlflow-run-id", "r1"),
+        ("authorization", "Bearer t0ken"),
+        ("x-mlflow-workspace", "w"),
+    ] {
+        assert!(
+            request.headers.contains(&(name, value.to_owned())),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_experiment_is_looked_up_and_created_once() {
+    let mut logger = logger(json!({"experiment_id": null, "experiment_name": "a b/ü"}));
+    for key in 0..3 {
+        success(&mut logger, key, &key.to_string());
+    }
+    let mut asked = Vec::new();
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        asked.push((
+            request.method,
+            request.url.replace("http://mlflow:5000", ""),
+        ));
+        match request.url.rsplit('/').next().unwrap() {
+            "create" => {
+                assert_eq!(request.body, r#"{"name":"a b/ü"}"#.as_bytes());
+                answer(200, r#"{"experiment_id":"42"}"#)
+            }
+            "traces" => {
+                assert!(
+                    request
+                        .headers
+                        .contains(&("x-mlflow-experiment-id", "42".to_owned()))
+                );
+                answer(200, "")
+            }
+            _ => answer(
+                404,
+                r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No"}"#,
+            ),
+        }
+    });
+    assert_eq!(keys(&report), [0, 1, 2]);
+    assert_eq!(
+        asked,
+        [
+            (
+                Method::Get,
+                "/api/2.0/mlflow/experiments/get-by-name?experiment_name=a%20b%2F%C3%BC".to_owned()
+            ),
+            (
+                Method::Post,
+                "/api/2.0/mlflow/experiments/create".to_owned()
+            ),
+            (Method::Post, "/v1/traces".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn whoever_creates_the_experiment_it_is_used() {
+    let mut logger = logger(json!({"experiment_id": null, "experiment_name": "x"}));
+    success(&mut logger, 1, "a");
+    let mut there = false;
+    let mut server = |request: &logger_core::transport::Request| {
+        if request.url.ends_with("/create") {
+            there = true;
+            answer(400, r#"{"error_code":"RESOURCE_ALREADY_EXISTS"}"#)
+        } else if request.url.ends_with("/v1/traces") {
+            answer(200, "")
+        } else if there {
+            answer(
+                200,
+                r#"{"experiment":{"experiment_id":"7","lifecycle_stage":"active"}}"#,
+            )
+        } else {
+            answer(404, r#"{"error_code":"RESOURCE_DOES_NOT_EXIST"}"#)
+        }
+    };
+    let report = flush_at(&mut logger, NOW, FlushMode::All, &mut server);
+    let wait = report.deferred.unwrap().after;
+    let report = flush_at(&mut logger, NOW + wait, FlushMode::All, &mut server);
+    assert_eq!(keys(&report), [1]);
+}
+
+#[test]
+fn a_deleted_experiment_is_told_with_the_mend() {
+    let mut logger = logger(json!({"experiment_id": null, "experiment_name": "x"}));
+    success(&mut logger, 1, "a");
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |_| {
+        answer(
+            200,
+            r#"{"experiment":{"experiment_id":"7","lifecycle_stage":"deleted"}}"#,
+        )
+    });
+    let deferral = report.deferred.unwrap();
+    assert_eq!(deferral.cause, Cause::Misconfigured);
+    assert!(
+        deferral.reason.contains("mlflow experiments restore -x 7"),
+        "{}",
+        deferral.reason
+    );
+}
+
+#[test]
+fn batches_keep_their_bounds() {
+    let mut logger = logger(json!({"batch_max_spans": 10}));
+    for key in 0..25 {
+        success(&mut logger, key, &key.to_string());
+    }
+    let mut sizes = Vec::new();
+    let server = |sizes: &mut Vec<usize>, request: &_| {
+        sizes.push(spans_of(request).len());
+        answer(200, "")
+    };
+    let report = flush_at(&mut logger, NOW, FlushMode::Due, |request| {
+        server(&mut sizes, request)
+    });
+    assert_eq!(
+        (sizes.as_slice(), keys(&report).len()),
+        ([10, 10].as_slice(), 20)
+    );
+    assert_eq!(logger.next_wake(NOW), Some(Duration::from_secs(1)));
+
+    let later = NOW + Duration::from_secs(1);
+    assert_eq!(logger.next_wake(later), Some(Duration::ZERO));
+    let report = flush_at(&mut logger, later, FlushMode::Due, |request| {
+        server(&mut sizes, request)
+    });
+    assert_eq!(keys(&report), (20..25).collect::<Vec<_>>());
+    assert_eq!(logger.next_wake(later), None);
+    assert_eq!(logger.stats().queued_bytes, 0);
+
+    let mut logger = support::logger(json!({"batch_max_bytes": 1024}));
+    for key in 0..3 {
+        success(&mut logger, key, &key.to_string());
+    }
+    let mut sizes = Vec::new();
+    flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        server(&mut sizes, request)
+    });
+    assert_eq!(sizes, [1, 1, 1], "a span over the limit goes alone");
+}
+
+#[test]
+fn a_refused_batch_is_split_until_the_bad_span_stands_alone() {
+    let mut logger = logger(json!({}));
+    for key in 0..20 {
+        success(&mut logger, key, &key.to_string());
+    }
+    let is_bad = |span: &_| attribute(span, "litellm_call_id") == Some(json!("13"));
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        if spans_of(request).iter().any(is_bad) {
+            answer(422, r#"{"detail":"no"}"#)
+        } else {
+            answer(200, "")
+        }
+    });
+    let mut delivered = keys(&report);
+    delivered.sort_unstable();
+    assert_eq!(
+        delivered,
+        (0..20).filter(|key| *key != 13).collect::<Vec<_>>()
+    );
+    assert_eq!(report.refused.len(), 1);
+    assert_eq!(report.refused[0].keys, [13]);
+    assert!(
+        report.refused[0].reason.contains("422"),
+        "{}",
+        report.refused[0].reason
+    );
+    assert_eq!(logger.stats().queued_spans, 0);
+}
+
+#[test]
+fn a_span_that_the_server_fails_over_does_not_hold_up_the_others() {
+    let mut logger = logger(json!({}));
+    for key in 0..8 {
+        success(&mut logger, key, &key.to_string());
+    }
+    let is_bad = |span: &_| attribute(span, "litellm_call_id") == Some(json!("3"));
+    let mut delivered = Vec::new();
+    let mut now = NOW;
+    for _ in 0..200 {
+        let report = flush_at(&mut logger, now, FlushMode::All, |request| {
+            if spans_of(request).iter().any(is_bad) {
+                answer(500, "oops")
+            } else {
+                answer(200, "")
+            }
+        });
+        delivered.extend(keys(&report));
+        if let Some(given_back) = report.returned.first() {
+            assert_eq!(given_back.keys, [3]);
+            assert!(given_back.reason.contains("500"));
+            delivered.sort_unstable();
+            assert_eq!(delivered, [0, 1, 2, 4, 5, 6, 7]);
+            return;
+        }
+        now += report
+            .deferred
+            .map_or(Duration::from_secs(1), |deferral| deferral.after);
+    }
+    panic!("the bad span is never given back");
+}
+
+#[test]
+fn an_unreachable_server_is_named_and_tried_again_ever_more_seldom() {
+    let mut logger = logger(json!({"retry_max_elapsed_ms": 60_000}));
+    success(&mut logger, 1, "a");
+    let mut now = NOW;
+    let mut waits = Vec::new();
+    loop {
+        let report = flush_at(&mut logger, now, FlushMode::All, |_| {
+            Err(TransportError::Connect(
+                "the connection was refused".to_owned(),
+            ))
+        });
+        if !report.returned.is_empty() {
+            assert_eq!(report.returned[0].keys, [1]);
+            break;
+        }
+        let deferral = report.deferred.unwrap();
+        assert_eq!(deferral.cause, Cause::Unreachable);
+        assert!(
+            deferral.reason.contains("http://mlflow:5000"),
+            "{}",
+            deferral.reason
+        );
+        let quiet = flush_at(&mut logger, now, FlushMode::All, |_| {
+            panic!("waits out backoff")
+        });
+        assert_eq!(quiet.deferred.unwrap().after, deferral.after);
+        assert_eq!(logger.next_wake(now), Some(deferral.after));
+        waits.push(deferral.after);
+        now += deferral.after;
+    }
+    assert!(waits.len() > 4 && waits.last() > waits.first(), "{waits:?}");
+    assert!(now - NOW >= Duration::from_secs(60));
+}
+
+#[test]
+fn retry_after_is_honoured() {
+    let mut logger = logger(json!({}));
+    success(&mut logger, 1, "a");
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |_| {
+        let mut busy = answer(503, "busy");
+        busy.as_mut().unwrap().retry_after = Some("17".to_owned());
+        busy
+    });
+    let deferral = report.deferred.unwrap();
+    assert_eq!(
+        (deferral.cause, deferral.after),
+        (Cause::Unavailable, Duration::from_secs(17))
+    );
+}
+
+#[test]
+fn answers_that_need_a_person_say_how_to_mend_it() {
+    for (status, body, mend) in [
+        (401, "no", "check `token`"),
+        (
+            403,
+            "Invalid Host header - possible DNS rebinding attack detected",
+            "--allowed-hosts",
+        ),
+        (404, "<html>", "is this an MLflow server's address?"),
+        (501, "no", "--backend-store-uri"),
+        (
+            404,
+            r#"{"detail":"No Experiment with id=1 exists"}"#,
+            "deleted",
+        ),
+    ] {
+        let mut logger = logger(json!({}));
+        success(&mut logger, 1, "a");
+        let report = flush_at(&mut logger, NOW, FlushMode::All, |_| answer(status, body));
+        let deferral = report.deferred.unwrap();
+        assert_eq!(deferral.cause, Cause::Misconfigured, "{status}");
+        assert!(deferral.reason.contains(mend), "{}", deferral.reason);
+        assert_eq!(logger.stats().queued_spans, 1, "kept");
+    }
+}
+
+#[test]
+fn an_obstacle_of_one_experiment_leaves_the_others_alone() {
+    let mut logger = logger(json!({"experiment_id": null, "experiment_name": "good"}));
+    for (key, experiment) in [(1, "bad"), (2, "good")] {
+        let payload = payload(&key.to_string()).to_string();
+        let mut event = event(logger_core::event::Hook::Success, key, &payload);
+        event.context.experiment = Some(experiment);
+        logger.log(NOW, &event).unwrap();
+    }
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        if request.url.ends_with("experiment_name=bad") {
+            answer(400, r#"{"error_code":"INVALID_PARAMETER_VALUE"}"#)
+        } else if request.url.contains("get-by-name") {
+            answer(200, r#"{"experiment":{"experiment_id":"7"}}"#)
+        } else {
+            answer(200, "")
+        }
+    });
+    assert_eq!(keys(&report), [2]);
+    assert!(report.deferred.unwrap().reason.contains("\"bad\""));
+}
+
+#[test]
+fn a_full_queue_says_so_and_streams_alone_do_not_block_it() {
+    let mut logger = logger(json!({"queue_max_bytes": 65_536}));
+    let text = "x".repeat(20_000);
+    let mut logged = 0;
+    while log(
+        &mut logger,
+        logger_core::event::Hook::Stream,
+        logged,
+        &chunk(&logged.to_string(), &text),
+    )
+    .is_ok()
+    {
+        logged += 1;
+        assert!(logged < 10);
+    }
+    // The stalest stream was given up; a flush makes room.
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |_| answer(200, ""));
+    assert_eq!(keys(&report), [0]);
+    log(
+        &mut logger,
+        logger_core::event::Hook::Stream,
+        9,
+        &chunk("9", &text),
+    )
+    .unwrap();
+
+    let huge = payload(&"y".repeat(70_000));
+    let error = log(&mut logger, logger_core::event::Hook::Success, 10, &huge).unwrap_err();
+    assert!(error.to_string().contains("queue_max_bytes"), "{error}");
+}
+
+#[test]
+fn what_is_queued_goes_to_where_it_was_bound() {
+    let mut logger = logger(json!({}));
+    success(&mut logger, 1, "a");
+    logger
+        .configure(r#"{"tracking_uri":"http://other:1","experiment_id":"2"}"#)
+        .unwrap();
+    success(&mut logger, 2, "b");
+    let mut urls = Vec::new();
+    flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        urls.push(request.url.clone());
+        answer(200, "")
+    });
+    assert_eq!(
+        urls,
+        ["http://mlflow:5000/v1/traces", "http://other:1/v1/traces"]
+    );
+}
