@@ -77,13 +77,15 @@ impl Mlflow {
         traces::read(&self.python, &self.uri(), experiment, traces::Detail::Infos)
     }
 
-    /// Waits for the server to end by itself, which it should not do.
-    pub fn wait(&mut self) -> Result<()> {
-        let status = self.keeper.wait()?;
-        bail!(
-            "MLflow ended by itself, {status}; its output ended so:\n{}",
-            self.log_tail()
-        )
+    /// An error if the server has ended by itself.
+    pub fn check(&mut self) -> Result<()> {
+        match self.keeper.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!(
+                "MLflow ended by itself, {status}; its output ended so:\n{}",
+                self.log_tail()
+            ),
+        }
     }
 
     fn spawn(python: &Python) -> Result<Self> {

@@ -75,6 +75,14 @@ impl Step {
         ))
     }
 
+    /// Does something that is no command.
+    pub fn during<T>(self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let progress = Progress::begin(&self.title);
+        let result = work();
+        progress.end(result.is_ok());
+        result.context(self.title)
+    }
+
     /// Runs the command and tells how it ended, whatever its exit code.
     pub fn attempt(self, command: &mut Command) -> Result<Finished> {
         let log = paths::target_dir("logs")?.join(format!("{}.log", slug(&self.title)));

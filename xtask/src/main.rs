@@ -1,6 +1,9 @@
 //! `cargo xtask`: the one entry for people and CI.
 
+mod cargo;
+mod demo;
 mod dist;
+mod test;
 mod toolchain;
 
 use std::process::ExitCode;
@@ -17,12 +20,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Logs calls to a real MLflow and shows the traces it then holds
+    Demo {
+        /// End when they are shown, with 0 if they are what was sent
+        #[arg(long)]
+        once: bool,
+    },
+    /// Runs the lints and all tests; ends with `N passed, N failed`
+    Test(test::Selection),
     /// Builds the plugin, `mlflow_logger.wasm`
     Dist,
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
+        Task::Demo { once } => demo::run(once),
+        Task::Test(selection) => Ok(test::run(&selection)),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error: anyhow::Error| {

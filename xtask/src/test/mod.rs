@@ -1,0 +1,106 @@
+//! `cargo xtask test`: all the lints and all the tests, counted in one last line.
+//!
+//! A step that fails does not hide the later ones.
+
+mod tally;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use e2e::{Python, Step};
+
+use crate::{cargo, dist};
+use tally::Tally;
+
+/// What to test.
+#[derive(Args, Debug, Default)]
+pub struct Selection {
+    /// Only tests whose names contain this; no lints
+    filter: Option<String>,
+    /// Only these
+    #[arg(long, value_enum)]
+    only: Vec<Group>,
+}
+
+/// A kind of checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Group {
+    /// Formatting, clippy, documentation; each counts as one
+    Lint,
+    /// Unit and property tests, and the tests of each crate
+    Unit,
+    /// Tests with the gateway and a real MLflow
+    E2e,
+}
+
+impl Selection {
+    fn has(&self, group: Group) -> bool {
+        if self.only.is_empty() {
+            group != Group::Lint || self.filter.is_none()
+        } else {
+            self.only.contains(&group)
+        }
+    }
+}
+
+/// Runs what is selected.
+pub fn run(selection: &Selection) -> ExitCode {
+    let mut tally = Tally::default();
+    if selection.has(Group::Lint) {
+        lint(&mut tally);
+    }
+    if selection.has(Group::Unit) || selection.has(Group::E2e) {
+        // The crates' own tests load the plugin as well.
+        tally.check("the plugin builds", dist::build().map(drop));
+    }
+    if selection.has(Group::Unit) {
+        let mut command = tests(["--workspace", "--exclude", "e2e"], selection);
+        tally.tests("Run the crates' tests", &mut command);
+    }
+    if selection.has(Group::E2e) {
+        end_to_end(&mut tally, selection);
+    }
+    tally.close()
+}
+
+fn lint(tally: &mut Tally) {
+    let mut check = |title: &str, command: &mut Command| {
+        let result = Step::new(title).tail(80).run(command);
+        tally.check(title, result.map(drop));
+    };
+    check(
+        "Check the formatting",
+        &mut cargo::command(["fmt", "--all", "--check"]),
+    );
+    // One profile for lints, tests and binaries, so that dependencies are looked at once. The guests
+    // are checked for this machine, since the compiler in use may not have their target.
+    let workspace = ["--release", "--locked", "--workspace"];
+    let mut clippy = cargo::command(["clippy"]);
+    clippy
+        .args(workspace)
+        .args(["--all-targets", "--", "-Dwarnings"]);
+    check("Run clippy", &mut clippy);
+    let mut doc = cargo::command(["doc", "--no-deps", "--document-private-items"]);
+    doc.args(workspace).env("RUSTDOCFLAGS", "-Dwarnings");
+    check("Build the documentation", &mut doc);
+}
+
+fn end_to_end(tally: &mut Tally, selection: &Selection) {
+    let prepared = cargo::build_gateway()
+        .and_then(|()| Python::prepare().map(drop))
+        .context("the end-to-end tests cannot run");
+    match prepared {
+        Ok(()) => {
+            let mut command = tests(["-p", "e2e"], selection);
+            tally.tests("Run the end-to-end tests", &mut command);
+        }
+        Err(_) => tally.check("the end-to-end tests can run", prepared),
+    }
+}
+
+fn tests<const N: usize>(packages: [&str; N], selection: &Selection) -> Command {
+    let mut command = cargo::command(["test", "--release", "--locked", "--no-fail-fast"]);
+    command.args(packages).args(&selection.filter);
+    command
+}
