@@ -34,6 +34,7 @@ mod meter;
 mod origin;
 mod outbound;
 mod plugin;
+pub mod replay;
 mod settings;
 mod state;
 
