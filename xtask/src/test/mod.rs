@@ -6,7 +6,7 @@ mod tally;
 
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use e2e::{Python, Step};
 

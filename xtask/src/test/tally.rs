@@ -27,7 +27,7 @@ impl Tally {
 
     /// Runs a `cargo test` and counts its tests.
     pub fn tests(&mut self, title: &str, command: &mut Command) {
-        let run = || {
+        let mut run = || {
             let finished = Step::new(title).tail(60).attempt(command)?;
             let output = String::from_utf8_lossy(&fs::read(&finished.log)?).into_owned();
             anyhow::Ok((finished, output))
