@@ -27,8 +27,10 @@
 pub mod bindings;
 pub mod blocking;
 mod call;
+pub mod config;
 mod engine;
 mod error;
+pub mod find;
 mod logger;
 mod meter;
 mod origin;

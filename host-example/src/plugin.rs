@@ -90,6 +90,20 @@ impl Plugin {
         Logger::new(store, &self.pre, limits.cpu_per_call).await
     }
 
+    /// The interfaces that the component asks for.
+    pub fn imports(&self) -> Vec<String> {
+        let ty = self.component.component_type();
+        let names = ty.imports(self.engine.wasmtime());
+        names.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// The interfaces that the component offers.
+    pub fn exports(&self) -> Vec<String> {
+        let ty = self.component.component_type();
+        let names = ty.exports(self.engine.wasmtime());
+        names.map(|(name, _)| name.to_owned()).collect()
+    }
+
     /// The compiled component, for those who want to know more of it.
     pub fn component(&self) -> &Component {
         &self.component

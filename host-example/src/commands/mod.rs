@@ -1,0 +1,81 @@
+//! The commands, and what they share: the way to a plugin and its settings.
+
+pub mod check;
+pub mod log;
+pub mod plugin_info;
+pub mod replay;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use host_example::{
+    CodeCache, Engine, Layer, Limits, LoggerError, Plugin, Refusal, Settings, environment, find,
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// The exit code where nothing was done: options, configuration or plugin are at fault.
+pub const COULD_NOT_START: u8 = 2;
+
+/// Which plugin.
+#[derive(clap::Args)]
+pub struct PluginOptions {
+    /// The plugin's file [default: mlflow_logger.wasm beside this program, else in ../dist]
+    #[arg(long, value_name = "PATH", env = find::VARIABLE)]
+    plugin: Option<PathBuf>,
+}
+
+impl PluginOptions {
+    /// Where the plugin is.
+    pub fn path(&self) -> Result<PathBuf> {
+        let executable = std::env::current_exe().ok();
+        Ok(find::find(
+            self.plugin.as_deref(),
+            None,
+            executable.as_deref(),
+        )?)
+    }
+
+    /// The plugin, with `instances` at a time.
+    pub async fn load(&self, instances: u32) -> Result<Plugin> {
+        let limits = Limits {
+            instances,
+            ..Limits::default()
+        };
+        let path = self.path()?;
+        let engine = Engine::new(limits, CodeCache::User)?;
+        let plugin = Plugin::load(&engine, &path).await;
+        plugin.with_context(|| format!("{} cannot be used", path.display()))
+    }
+}
+
+/// A runtime for what a command does itself.
+pub fn runtime() -> Result<Runtime> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.context("the runtime did not start")
+}
+
+/// Settings from these layers, the strongest first, and last the environment; judged by the plugin.
+/// The inner error is the plugin's: a setting and what is wrong with it.
+pub async fn settings(
+    plugin: &Plugin,
+    layers: impl IntoIterator<Item = Layer>,
+) -> Result<(Settings, Option<(String, String)>)> {
+    let environment = environment(&plugin.description().settings, |name| {
+        std::env::var(name).ok()
+    });
+    let settings = Settings::merge(layers.into_iter().chain([environment]));
+    let fault = match plugin.instantiate().await?.configure(&settings).await {
+        Ok(()) => None,
+        Err(LoggerError::Refused(Refusal::InvalidSetting { key, reason })) => Some((key, reason)),
+        Err(error) => return Err(error.into()),
+    };
+    Ok((settings, fault))
+}
+
+/// The settings of a configuration file, if one is named.
+pub fn file_layer(path: Option<&Path>) -> Result<Layer> {
+    Ok(match path {
+        Some(path) => host_example::config::Config::load(path)?.logger,
+        None => Layer::new(),
+    })
+}

@@ -1,0 +1,291 @@
+//! The gateway's configuration file.
+//!
+//! All that is wrong is told at once, each with its line: a file that is mended error by error
+//! takes as many runs as it has errors.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use toml::Table;
+use toml::de::{DeTable, DeValue};
+
+mod read;
+
+use crate::origin::Origin;
+use crate::settings::{Layer, Source};
+use read::Reader;
+
+/// What a configuration file says.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Where the gateway listens.
+    pub listen: Option<SocketAddr>,
+    /// Where metrics and health are served.
+    pub metrics: Option<Metrics>,
+    /// Where requests are forwarded.
+    pub upstreams: Vec<Upstream>,
+    /// Settings of the plugin; the plugin knows what they mean.
+    pub logger: Layer,
+    /// Where events are kept until they are delivered.
+    pub spool: Option<Spool>,
+}
+
+/// `[metrics]`
+#[derive(Debug)]
+pub struct Metrics {
+    /// The address.
+    pub listen: SocketAddr,
+}
+
+/// `[[upstream]]`
+#[derive(Debug)]
+pub struct Upstream {
+    /// The first part of the paths that go there.
+    pub prefix: String,
+    /// What takes the prefix's place.
+    pub base_url: String,
+    /// The provider's name. Absent: told from path, host and body.
+    pub provider: Option<String>,
+}
+
+/// `[spool]`
+#[derive(Debug)]
+pub struct Spool {
+    /// The directory.
+    pub dir: PathBuf,
+    /// The most it may grow to.
+    pub max_bytes: u64,
+}
+
+const SPOOL_BYTES: u64 = 1 << 30;
+
+/// Something wrong in a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, where it is known.
+    pub line: Option<usize>,
+    /// The key with its tables, such as `metrics.listen`; empty where the file is no TOML.
+    pub key: String,
+    /// What is wrong and how to mend it.
+    pub reason: String,
+}
+
+/// A configuration file that cannot be used.
+#[derive(Debug)]
+pub struct ConfigError {
+    /// The file.
+    pub path: PathBuf,
+    /// All that is wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}:", self.path.display())?;
+            if let Some(line) = fault.line {
+                write!(f, "{line}:")?;
+            }
+            if !fault.key.is_empty() {
+                write!(f, " `{}`:", fault.key)?;
+            }
+            write!(f, " {}", fault.reason)?;
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let faulty = |faults| ConfigError {
+            path: path.to_owned(),
+            faults,
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            faulty(vec![Fault {
+                line: None,
+                key: String::new(),
+                reason: format!("cannot be read: {error}"),
+            }])
+        })?;
+        Self::parse(&text, path).map_err(faulty)
+    }
+
+    /// Checks a file's text; `path` is where its settings will be said to come from.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Vec<Fault>> {
+        let table: Table = text.parse().map_err(|error| vec![no_toml(text, &error)])?;
+        let lines = Lines::of(text);
+        let mut root = Reader::new("", &table);
+        let config = Self {
+            listen: root.parsed("listen", "an address and port, such as \"127.0.0.1:8080\""),
+            metrics: root.table("metrics", |metrics| {
+                let listen =
+                    metrics.parsed("listen", "an address and port, such as \"127.0.0.1:9090\"");
+                let listen = metrics.required("listen", listen)?;
+                Some(Metrics { listen })
+            }),
+            upstreams: root.tables("upstream", upstream),
+            logger: root.layer("logger", |key| {
+                Source::File(path.to_owned(), lines.of_key(key))
+            }),
+            spool: root.table("spool", |spool| {
+                let dir = spool.text("dir").map(PathBuf::from);
+                let max_bytes = spool.count("max_bytes", 1 << 20).unwrap_or(SPOOL_BYTES);
+                let dir = spool.required("dir", dir)?;
+                Some(Spool { dir, max_bytes })
+            }),
+        };
+        let mut faults = root.finish();
+        faults.extend(repeated_prefixes(&config.upstreams));
+        for fault in &mut faults {
+            fault.line = lines.of_key(&fault.key);
+        }
+        faults.sort_by_key(|fault| fault.line);
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+fn upstream(upstream: &mut Reader<'_>) -> Option<Upstream> {
+    let prefix = upstream.text("prefix");
+    let base_url = upstream.text("base_url");
+    let provider = upstream.text("provider");
+    if prefix
+        .as_ref()
+        .is_some_and(|prefix| !prefix.starts_with('/'))
+    {
+        upstream.fault("prefix", "has to begin with a slash, such as \"/openai\"");
+    }
+    if base_url
+        .as_ref()
+        .is_some_and(|url| Origin::parse(url).is_none())
+    {
+        upstream.fault(
+            "base_url",
+            "expected a URL that begins with http:// or https://",
+        );
+    }
+    if provider.as_ref().is_some_and(String::is_empty) {
+        upstream.fault(
+            "provider",
+            "is empty; leave it out to have it told from the request",
+        );
+    }
+    let prefix = upstream.required("prefix", prefix);
+    let base_url = upstream.required("base_url", base_url);
+    Some(Upstream {
+        prefix: prefix?,
+        base_url: base_url?,
+        provider,
+    })
+}
+
+fn repeated_prefixes(upstreams: &[Upstream]) -> Vec<Fault> {
+    let mut seen = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (index, upstream) in upstreams.iter().enumerate() {
+        let prefix = upstream.prefix.trim_end_matches('/');
+        if let Some(first) = seen.insert(prefix, index) {
+            faults.push(Fault {
+                line: None,
+                key: format!("upstream.{index}.prefix"),
+                reason: format!("is the prefix of upstream number {} already", first + 1),
+            });
+        }
+    }
+    faults
+}
+
+fn no_toml(text: &str, error: &toml::de::Error) -> Fault {
+    Fault {
+        line: error.span().map(|span| line_at(text, span.start)),
+        key: String::new(),
+        reason: format!("no valid TOML: {}", error.message()),
+    }
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+    1 + memchr::memchr_iter(b'\n', before).count()
+}
+
+/// The line of each key, under its name with the tables before it.
+#[derive(Default)]
+struct Lines(BTreeMap<String, usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let mut lines = Self::default();
+        if let Ok(table) = DeTable::parse(text) {
+            lines.add_table(text, "", table.get_ref());
+        }
+        lines
+    }
+
+    fn add_table(&mut self, text: &str, within: &str, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let path = read::join(within, key.get_ref());
+            self.0.insert(path.clone(), line_at(text, key.span().start));
+            self.add_value(text, &path, value.get_ref());
+        }
+    }
+
+    fn add_value(&mut self, text: &str, path: &str, value: &DeValue<'_>) {
+        match value {
+            DeValue::Table(table) => self.add_table(text, path, table),
+            DeValue::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    let path = read::join(path, &index.to_string());
+                    self.0
+                        .insert(path.clone(), line_at(text, item.span().start));
+                    self.add_value(text, &path, item.get_ref());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The key's line, else that of the nearest table around it.
+    fn of_key(&self, key: &str) -> Option<usize> {
+        let mut key = key;
+        loop {
+            if let Some(line) = self.0.get(key) {
+                return Some(*line);
+            }
+            key = key.rsplit_once('.')?.0;
+        }
+    }
+}
+
+/// A TOML value as JSON; dates have no place there.
+fn json(value: &toml::Value) -> Result<Value, &'static str> {
+    Ok(match value {
+        toml::Value::String(text) => Value::String(text.clone()),
+        toml::Value::Integer(number) => Value::from(*number),
+        toml::Value::Float(number) => serde_json::Number::from_f64(*number)
+            .map(Value::Number)
+            .ok_or("has to be a finite number")?,
+        toml::Value::Boolean(truth) => Value::Bool(*truth),
+        toml::Value::Datetime(_) => return Err("cannot be a date; put it in quotes"),
+        toml::Value::Array(items) => items.iter().map(json).collect::<Result<_, _>>()?,
+        toml::Value::Table(table) => {
+            let members = table
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), json(value)?)));
+            Value::Object(members.collect::<Result<_, &'static str>>()?)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;
