@@ -10,6 +10,7 @@ pub mod expect;
 pub mod gateway;
 pub mod mlflow;
 pub mod parent;
+pub mod parity;
 pub mod paths;
 pub mod python;
 pub mod step;

@@ -1,0 +1,10 @@
+//! What needs a real MLflow. One binary, because a server takes seconds to start: the tests share one
+//! and keep apart by their experiments' names.
+
+mod bulk;
+mod fixtures;
+mod lines;
+mod rejects;
+mod replay;
+mod server;
+mod support;
