@@ -17,7 +17,9 @@ pub fn send(request: Request) -> Result<Response, TransportError> {
     };
     let own = request.headers.into_iter();
     let own = own.map(|(name, value)| (name.to_owned(), value));
-    let headers = own.chain(request.extra_headers);
+    // Without it the body goes out in chunks, which MLflow's REST API does not read.
+    let length = ("content-length".to_owned(), request.body.len().to_string());
+    let headers = own.chain(request.extra_headers).chain([length]);
     let builder = builder
         .connect_timeout(request.timeout)
         .headers(headers.filter_map(field))
