@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one entry for people and CI.
 
+mod bench;
 mod cargo;
 mod demo;
 mod dist;
@@ -28,6 +29,8 @@ enum Task {
     },
     /// Runs the lints and all tests; ends with `N passed, N failed`
     Test(test::Selection),
+    /// Measures the hooks: the component against the native core
+    Bench(bench::Options),
     /// Builds the plugin, `mlflow_logger.wasm`
     Dist,
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Demo { once } => demo::run(once),
         Task::Test(selection) => Ok(test::run(&selection)),
+        Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error: anyhow::Error| {

@@ -1,0 +1,73 @@
+//! What the hooks cost: the CPU time of the calling thread for each event, in the sandboxed component
+//! and in the same core compiled natively, measured in turns within one run.
+//!
+//! A hook decodes, encodes and queues; nothing is sent here. What counts is the ratio: it holds on any
+//! machine, while the microseconds are this one's.
+
+mod component;
+mod native;
+mod table;
+mod workload;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Parser;
+
+use table::Row;
+use workload::Workload;
+
+/// Settings that send nothing and hold a whole measurement.
+const SETTINGS: &str =
+    r#"{"tracking_uri":"http://127.0.0.1:9","experiment_id":"0","queue_max_bytes":268435456}"#;
+
+/// Measures the hooks; usually run through `cargo xtask bench`.
+#[derive(Parser)]
+struct Arguments {
+    /// The plugin
+    #[arg(long)]
+    plugin: PathBuf,
+    /// JSON instead of a Markdown table
+    #[arg(long)]
+    json: bool,
+    /// A tenth of the work: to see that it runs
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let (rounds, calls) = if arguments.quick { (2, 40) } else { (9, 200) };
+    let component = component::Component::load(&arguments.plugin)?;
+    let rows = workload::all(calls)
+        .iter()
+        .map(|workload| row(workload, &component, rounds))
+        .collect::<Result<Vec<_>>>()?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    } else {
+        print!("{}", table::markdown(&rows));
+    }
+    Ok(())
+}
+
+/// Measures one kind of event. The best of several rounds counts: whatever else runs on the machine
+/// can make a round slower, never faster.
+fn row(workload: &Workload, component: &component::Component, rounds: u32) -> Result<Row> {
+    let mut native = Duration::MAX;
+    let mut sandboxed = Duration::MAX;
+    for _ in 0..rounds {
+        native = native.min(native::round(workload)?);
+        sandboxed = sandboxed.min(component.round(workload)?);
+    }
+    let events = workload.events.len() as f64;
+    let per_event = |time: Duration| time.as_secs_f64() * 1e6 / events;
+    Ok(Row {
+        events: workload.name,
+        bytes: workload.bytes() / workload.events.len(),
+        native_us: per_event(native),
+        component_us: per_event(sandboxed),
+        ratio: sandboxed.as_secs_f64() / native.as_secs_f64(),
+    })
+}
