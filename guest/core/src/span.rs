@@ -17,6 +17,10 @@ use crate::settings::ParentMode;
 /// The attribute that lists what was put right, replaced or cut.
 const REPAIRS: &str = "llm_logger.repairs";
 
+/// The levels that MLflow's own client gives its spans, after Python's `logging`.
+const LEVEL_INFO: i64 = 20;
+const LEVEL_ERROR: i64 = 40;
+
 /// One span, encoded.
 #[derive(Debug)]
 pub struct Encoded {
@@ -139,6 +143,11 @@ impl Encoder<'_, '_, '_> {
         let capture = self.policy.content().capture;
         self.attributes
             .string("mlflow.spanType", call.operation.span_type().as_bytes());
+        let level = match call.outcome {
+            Outcome::Success => LEVEL_INFO,
+            Outcome::Failure(_) => LEVEL_ERROR,
+        };
+        self.attributes.int("mlflow.spanLogLevel", level);
         match &call.inputs {
             _ if !capture.inputs => {}
             Inputs::Whole(inputs) => self.json("mlflow.spanInputs", *inputs),

@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn a_request_holds_its_spans(names in prop::collection::vec(".{0,300}", 0..20)) {
+    fn a_request_holds_its_spans(service in any::<Option<String>>(), names in prop::collection::vec(".{0,300}", 0..20)) {
         let spans: Vec<Vec<u8>> = names
             .iter()
             .map(|name| {
@@ -126,13 +126,15 @@ proptest! {
             })
             .collect();
         let spans: Vec<&[u8]> = spans.iter().map(Vec::as_slice).collect();
-        let body = request::body(&spans);
-        prop_assert_eq!(&support::gunzip(&request::gzipped(&spans)), &body);
+        let body = request::body(service.as_deref(), &spans);
+        prop_assert_eq!(&support::gunzip(&request::gzipped(service.as_deref(), &spans)), &body);
 
         let read_back = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
         prop_assert_eq!(read_back.resource_spans.len(), 1);
         let resource_spans = &read_back.resource_spans[0];
-        prop_assert_eq!(&resource_spans.resource.as_ref().unwrap().attributes[0].key, "service.name");
+        let attributes = read(&resource_spans.resource.as_ref().unwrap().attributes);
+        let name = service.map(|name| ("service.name".to_owned(), Some(Value::StringValue(name))));
+        prop_assert_eq!(attributes, Vec::from_iter(name));
         prop_assert_eq!(resource_spans.scope_spans.len(), 1);
         let scope_spans = &resource_spans.scope_spans[0];
         prop_assert_eq!(&scope_spans.scope.as_ref().unwrap().name, "logger-core");

@@ -14,9 +14,10 @@ const SECOND: u32 = 2;
 /// gzip's level, by measurement: see the performance notes.
 const LEVEL: u32 = 3;
 
-/// The request's body, not compressed.
-pub fn body(spans: &[&[u8]]) -> Vec<u8> {
-    let head = head(spans);
+/// The request's body, not compressed. `service` is the resource's `service.name`: collectors expect
+/// one, MLflow makes a tag of it on every trace.
+pub fn body(service: Option<&str>, spans: &[&[u8]]) -> Vec<u8> {
+    let head = head(service, spans);
     let mut body = Vec::with_capacity(head.len() + content_len(spans));
     body.extend_from_slice(&head);
     for span in spans {
@@ -25,8 +26,8 @@ pub fn body(spans: &[&[u8]]) -> Vec<u8> {
     body
 }
 
-/// The request's body as gzip, for `content-encoding: gzip`. The same spans give the same bytes.
-pub fn gzipped(spans: &[&[u8]]) -> Vec<u8> {
+/// [`body`] as gzip, for `content-encoding: gzip`. The same spans give the same bytes.
+pub fn gzipped(service: Option<&str>, spans: &[&[u8]]) -> Vec<u8> {
     let mut header = Vec::with_capacity(8);
     let out = Vec::with_capacity(content_len(spans) / 4 + 64);
     let mut gzip = GzBuilder::new()
@@ -34,7 +35,7 @@ pub fn gzipped(spans: &[&[u8]]) -> Vec<u8> {
         .write(out, Compression::new(LEVEL));
     // Writing to memory does not fail.
     let mut write = || {
-        gzip.write_all(&head(spans))?;
+        gzip.write_all(&head(service, spans))?;
         for span in spans {
             header.clear();
             pb::header(&mut header, SECOND, span.len());
@@ -48,11 +49,14 @@ pub fn gzipped(spans: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Everything before the first span.
-fn head(spans: &[&[u8]]) -> Vec<u8> {
+fn head(service: Option<&str>, spans: &[&[u8]]) -> Vec<u8> {
     let mut scope = Vec::new();
     pb::bytes(&mut scope, 1, env!("CARGO_PKG_NAME").as_bytes());
     pb::bytes(&mut scope, 2, env!("CARGO_PKG_VERSION").as_bytes());
-    let resource = resource();
+    let mut resource = Vec::new();
+    if let Some(service) = service {
+        super::Attributes::of_resource(&mut resource).string("service.name", service.as_bytes());
+    }
     let scope_spans = pb::delimited_len(scope.len()) + content_len(spans);
     let resource_spans = pb::delimited_len(resource.len()) + pb::delimited_len(scope_spans);
     let mut head = Vec::with_capacity(160);
@@ -61,12 +65,6 @@ fn head(spans: &[&[u8]]) -> Vec<u8> {
     pb::header(&mut head, SECOND, scope_spans);
     pb::bytes(&mut head, FIRST, &scope);
     head
-}
-
-fn resource() -> Vec<u8> {
-    let mut resource = Vec::with_capacity(64);
-    super::Attributes::of_resource(&mut resource).string("service.name", b"llm-gateway");
-    resource
 }
 
 fn content_len(spans: &[&[u8]]) -> usize {

@@ -219,7 +219,7 @@ impl Outbox {
                 let url = format!("{}/v1/traces", settings.server.tracking_uri);
                 let spans_in = u32::try_from(spans.len()).unwrap_or(u32::MAX);
                 let timeout = timeout + TIMEOUT_PER_SPAN.saturating_mul(spans_in);
-                let body = otlp::request::gzipped(&spans);
+                let body = otlp::request::gzipped(service_name(settings.server.protocol), &spans);
                 let request = build(
                     request,
                     &settings.server,
@@ -419,6 +419,11 @@ impl Outbox {
             .min_by_key(|deferral| deferral.after);
         report
     }
+}
+
+/// See [`otlp::request::body`].
+fn service_name(protocol: Protocol) -> Option<&'static str> {
+    (protocol == Protocol::Otlp).then_some("llm-gateway")
 }
 
 fn build(
