@@ -130,7 +130,21 @@ fn bad_lines() -> Vec<(&'static str, Vec<u8>, Fate)> {
             }),
             Readable,
         ),
-        ("deep", replaced("deep", &deep(2000)), Readable),
+        (
+            "deep",
+            replaced("deep", &nested(1000, "{\"a\":[", "]}")),
+            Readable,
+        ),
+        (
+            "deep-objects",
+            replaced("deep-objects", &nested(2000, "{\"a\":", "}")),
+            Readable,
+        ),
+        (
+            "deep-arrays",
+            replaced("deep-arrays", &nested(2000, "[", "]")),
+            Readable,
+        ),
         (
             "huge-integer",
             replaced("huge-integer", "123456789012345678901234567890"),
@@ -201,10 +215,9 @@ fn latin_1() -> Vec<u8> {
     line
 }
 
-/// Objects and arrays in turn.
-fn deep(levels: usize) -> String {
-    let pairs = levels / 2;
-    format!("{}0{}", "{\"a\":[".repeat(pairs), "]}".repeat(pairs))
+/// A number within so many pairs of brackets.
+fn nested(levels: usize, open: &str, close: &str) -> String {
+    format!("{}0{}", open.repeat(levels), close.repeat(levels))
 }
 
 fn wrong_types(line: &mut Value) {

@@ -55,7 +55,8 @@ pub fn run(selection: &Selection) -> ExitCode {
         tally.check("the plugin builds", dist::build().map(drop));
     }
     if selection.has(Group::Unit) {
-        let mut command = tests(["--workspace", "--exclude", "e2e"], selection);
+        let crates = ["--workspace", "--exclude=e2e", "--exclude=bench"];
+        let mut command = tests(crates, selection);
         tally.tests("Run the crates' tests", &mut command);
     }
     if selection.has(Group::E2e) {
