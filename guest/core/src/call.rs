@@ -119,12 +119,13 @@ pub struct Exception<'a> {
     pub stacktrace: Option<Cow<'a, str>>,
 }
 
-/// Tokens used, as MLflow counts them: cached ones are part of the input.
+/// Tokens used, as MLflow counts them: cached ones are part of the input, reasoning is part of the
+/// output, and audio and images are part of either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// All tokens of the prompt.
     pub input: i64,
-    /// All tokens of the answer, reasoning among them.
+    /// All tokens of the answer.
     pub output: i64,
     /// Both.
     pub total: i64,
@@ -134,6 +135,14 @@ pub struct Usage {
     pub cache_creation: Option<i64>,
     /// Output tokens spent on reasoning.
     pub reasoning: Option<i64>,
+    /// Input tokens of audio.
+    pub input_audio: Option<i64>,
+    /// Output tokens of audio.
+    pub output_audio: Option<i64>,
+    /// Input tokens of images.
+    pub input_image: Option<i64>,
+    /// Output tokens of images.
+    pub output_image: Option<i64>,
 }
 
 /// What a call cost, in US dollars.

@@ -219,9 +219,16 @@ impl Encoder<'_, '_, '_> {
                     .map(|count| ("cache_creation_input_tokens", count)),
             );
             self.numbers("mlflow.chat.tokenUsage", &counts);
-            if let Some(reasoning) = usage.reasoning {
-                self.attributes
-                    .int("gen_ai.usage.reasoning.output_tokens", reasoning);
+            for (key, count) in [
+                ("gen_ai.usage.reasoning.output_tokens", usage.reasoning),
+                ("gen_ai.usage.audio.input_tokens", usage.input_audio),
+                ("gen_ai.usage.audio.output_tokens", usage.output_audio),
+                ("gen_ai.usage.image.input_tokens", usage.input_image),
+                ("gen_ai.usage.image.output_tokens", usage.output_image),
+            ] {
+                if let Some(count) = count {
+                    self.attributes.int(key, count);
+                }
             }
         }
         if let Some(cost) = cost {

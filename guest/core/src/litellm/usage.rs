@@ -51,25 +51,49 @@ pub(crate) fn from_response(usage: Raw<'_>) -> Option<Usage> {
         "cache_read_input_tokens",
         "cache_creation_input_tokens",
     ]);
-    let input = count(prompt).or_else(|| count(input));
-    let output = count(completion).or_else(|| count(output));
-    let total = count(total);
-    if input.is_none() && output.is_none() && total.is_none() {
+    let (output, total) = (count(completion).or_else(|| count(output)), count(total));
+    let (cache_read, cache_creation) = (count(cache_read), count(cache_creation));
+    let mut whole_input = count(prompt);
+    if whole_input.is_none() {
+        whole_input = count(input);
+        // Anthropic's API counts cached tokens apart from `input_tokens`, OpenAI's within.
+        if let (Some(input), None) = (&mut whole_input, input_details) {
+            *input = input
+                .saturating_add(cache_read.unwrap_or(0))
+                .saturating_add(cache_creation.unwrap_or(0));
+        }
+    }
+    if whole_input.is_none() && output.is_none() && total.is_none() {
         return None;
     }
-    let within =
-        |details: Option<Raw<'_>>, key| count(details.and_then(|details| details.get(key)));
-    let cached = |details| within(details, "cached_tokens");
+    let [cached, written, input_audio, input_image] = counts(
+        prompt_details.or(input_details),
+        [
+            "cached_tokens",
+            "cache_creation_tokens",
+            "audio_tokens",
+            "image_tokens",
+        ],
+    );
+    let [reasoning, output_audio, output_image] = counts(
+        completion_details.or(output_details),
+        ["reasoning_tokens", "audio_tokens", "image_tokens"],
+    );
     let details = Usage {
-        cache_read: count(cache_read)
-            .or_else(|| cached(prompt_details))
-            .or_else(|| cached(input_details)),
-        cache_creation: count(cache_creation),
-        reasoning: within(completion_details, "reasoning_tokens")
-            .or_else(|| within(output_details, "reasoning_tokens")),
+        cache_read: cache_read.or(cached),
+        cache_creation: cache_creation.or(written),
+        reasoning,
+        input_audio,
+        output_audio,
+        input_image,
+        output_image,
         ..Usage::default()
     };
-    Some(whole(input, output, total, details))
+    Some(whole(whole_input, output, total, details))
+}
+
+fn counts<const N: usize>(object: Option<Raw<'_>>, keys: [&str; N]) -> [Option<i64>; N] {
+    object.map_or([None; N], |object| object.fields(keys).map(count))
 }
 
 /// A usage whose total is at least the sum of its parts: litellm gives 0 for embeddings.
