@@ -7,12 +7,13 @@ use wasmtime::Store;
 use crate::bindings::PluginPre;
 use crate::bindings::exports::llm_gateway::hooks::logger::Guest;
 use crate::call::Abandoned;
+use crate::engine::Engine;
 use crate::error::{LoggerError, Refusal};
 use crate::meter::{CpuExceeded, Meter};
 use crate::origin::Origin;
 use crate::outbound::Timeouts;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::{self, State};
 
 pub use crate::bindings::llm_gateway::hooks::types::{
     DeliveryReport, Description, Event, FlushMode, HookedEvent, Stats,
@@ -37,16 +38,8 @@ pub(crate) struct Inside<'a> {
 }
 
 impl Logger {
-    pub(crate) async fn new(
-        mut store: Store<State>,
-        pre: &PluginPre<State>,
-        cpu_per_call: Duration,
-    ) -> Result<Self, LoggerError> {
-        let meter = Meter::new(cpu_per_call);
-        let ticks = meter.clone();
-        store.limiter(|state| &mut state.limits);
-        store.epoch_deadline_callback(move |_| Ok(ticks.on_tick()?));
-        store.set_epoch_deadline(1);
+    pub(crate) async fn new(engine: &Engine, pre: &PluginPre<State>) -> Result<Self, LoggerError> {
+        let (mut store, meter) = state::store(engine);
         let instance = meter.run(pre.instantiate_async(&mut store)).await;
         let instance = instance.map_err(|error| trap("instantiate", &error))?;
         Ok(Self {
@@ -220,3 +213,6 @@ fn timeouts(settings: &Settings) -> Timeouts {
     let timeout = Duration::from_millis(timeout.min(86_400_000));
     Timeouts::for_batches(timeout, u32::try_from(spans.min(65_536)).unwrap_or(256))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::bindings::PluginPre;
@@ -85,9 +84,7 @@ impl Plugin {
 
     /// Makes an instance, in some 50 µs. It holds nothing and knows no settings.
     pub async fn instantiate(&self) -> Result<Logger, LoggerError> {
-        let limits = self.engine.limits();
-        let store = Store::new(self.engine.wasmtime(), State::new(&limits));
-        Logger::new(store, &self.pre, limits.cpu_per_call).await
+        Logger::new(&self.engine, &self.pre).await
     }
 
     /// The interfaces that the component asks for.

@@ -4,7 +4,7 @@
 //! imports anything else, a file system or sockets, does not instantiate.
 
 use wasmtime::component::{HasData, Linker, ResourceTable};
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime::{Store, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::{clocks, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
@@ -12,7 +12,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
-use crate::engine::{Limits, TABLE_ELEMENTS, TABLES};
+use crate::engine::{Engine, Limits, TABLE_ELEMENTS, TABLES};
+use crate::meter::Meter;
 use crate::outbound::Outbound;
 
 /// Handles a guest may hold at a time.
@@ -67,6 +68,18 @@ impl WasiHttpView for State {
     }
 }
 
+/// A store with the limits of the engine, and the meter that calls into it have to be run by.
+pub(crate) fn store(engine: &Engine) -> (Store<State>, Meter) {
+    let limits = engine.limits();
+    let meter = Meter::new(limits.cpu_per_call);
+    let ticks = meter.clone();
+    let mut store = Store::new(engine.wasmtime(), State::new(&limits));
+    store.limiter(|state| &mut state.limits);
+    store.epoch_deadline_callback(move |_| Ok(ticks.on_tick()?));
+    store.set_epoch_deadline(1);
+    (store, meter)
+}
+
 /// `wasi:io` needs the table alone.
 struct Io;
 
@@ -87,3 +100,6 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
     Ok(linker)
 }
+
+#[cfg(test)]
+mod tests;

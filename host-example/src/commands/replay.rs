@@ -158,20 +158,26 @@ fn explain(stop: &Stop, settings: &Settings) -> String {
         return stop.to_string();
     };
     let reason = reason.trim_end_matches('.');
+    // The plugin's words may name the address already.
+    let at = if reason.contains(address) {
+        String::new()
+    } else {
+        format!("MLflow at {address}: ")
+    };
     match cause {
         DeferralCause::Unreachable => {
             let port = Origin::parse(address).map_or(5000, |origin| origin.port);
             format!(
-                "MLflow could not be reached at {address}: {reason}. Is MLflow running there? Start it \
-                 with `mlflow server --port {port}`, or pass --tracking-uri with the right address"
+                "{at}{reason}. Start MLflow there with `mlflow server --port {port}`, or pass \
+                 --tracking-uri with the right address"
             )
         }
         DeferralCause::Unavailable => format!(
-            "MLflow at {address} answers but takes no traces: {reason}. See the server's log, and replay \
-             the file again: what is stored already is not doubled"
+            "{at}the server answers but takes no traces: {reason}. See its log, and replay the file again: \
+             what is stored already is not doubled"
         ),
         DeferralCause::Misconfigured => {
-            format!("MLflow at {address} takes no traces as things are set: {reason}")
+            format!("{at}the server takes no traces as things are set: {reason}")
         }
     }
 }

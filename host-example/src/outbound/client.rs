@@ -11,16 +11,17 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
-use wasmtime_wasi_http::{Error, WasiBody};
+use wasmtime_wasi_http::Error;
 
 use super::failure;
+use super::upload::Upload;
 use crate::origin::Origin;
 
 /// Kept connections are dropped before servers do that, 2 s with gunicorn and 5 s with uvicorn: a
 /// request sent into a closing connection is lost.
 const IDLE: Duration = Duration::from_secs(1);
 
-type Inner = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, WasiBody>;
+type Inner = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Upload>;
 
 #[derive(Default)]
 pub(super) struct Client {
@@ -33,7 +34,7 @@ impl Client {
     /// Begins an exchange.
     pub fn send(
         &mut self,
-        request: Request<WasiBody>,
+        request: Request<Upload>,
         origin: &Origin,
         connect: Duration,
     ) -> Result<impl Future<Output = Result<http::Response<Incoming>, Error>> + Send + use<>, Error>

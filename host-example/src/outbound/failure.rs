@@ -30,22 +30,13 @@ fn known(cause: &(dyn StdError + 'static)) -> Option<Error> {
             info_code: None,
         });
     }
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(Error::InternalError(Some(format!("TLS failed: {tls}"))));
+    }
     if let Some(error) = cause.downcast_ref::<io::Error>() {
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-        if let Some(tls) = inner {
-            return Some(in_tls(tls));
-        }
-        return match error.kind() {
-            io::ErrorKind::ConnectionRefused => Some(Error::ConnectionRefused),
-            io::ErrorKind::TimedOut => Some(Error::ConnectionTimeout),
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof => Some(Error::ConnectionTerminated),
-            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                Some(Error::DestinationIpUnroutable)
-            }
-            _ => None,
-        };
+        // What an I/O error wraps is not among its causes.
+        let within = error.get_ref().and_then(|inner| known(inner));
+        return within.or_else(|| by_kind(error.kind()));
     }
     let error = cause.downcast_ref::<hyper::Error>()?;
     error
@@ -53,6 +44,16 @@ fn known(cause: &(dyn StdError + 'static)) -> Option<Error> {
         .then_some(Error::ConnectionTerminated)
 }
 
-fn in_tls(error: &rustls::Error) -> Error {
-    Error::InternalError(Some(format!("TLS failed: {error}")))
+fn by_kind(kind: io::ErrorKind) -> Option<Error> {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable,
+        TimedOut, UnexpectedEof,
+    };
+    match kind {
+        ConnectionRefused => Some(Error::ConnectionRefused),
+        TimedOut => Some(Error::ConnectionTimeout),
+        ConnectionReset | BrokenPipe | UnexpectedEof => Some(Error::ConnectionTerminated),
+        HostUnreachable | NetworkUnreachable => Some(Error::DestinationIpUnroutable),
+        _ => None,
+    }
 }

@@ -7,6 +7,7 @@
 mod body;
 mod client;
 mod failure;
+mod upload;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use crate::origin::Origin;
 use body::Timed;
 use client::Client;
+use upload::Upload;
 
 /// How long a connection may take at most, whatever `timeout_ms` says: what answers at all answers
 /// sooner.
@@ -81,7 +83,7 @@ impl Outbound {
         }
     }
 
-    fn admit(&self, request: &Request<WasiBody>) -> Result<Origin, Error> {
+    fn admit<B>(&self, request: &Request<B>) -> Result<Origin, Error> {
         let origin = Origin::of(request.uri());
         match origin {
             Some(origin) if self.allowed.contains(&origin) => Ok(origin),
@@ -111,15 +113,25 @@ impl WasiHttpHooks for Outbound {
         _processed: Rest,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let timeouts = self.timeouts.shortened(options);
+        let (request, upload) = Upload::of(request);
         let exchange = self
             .admit(&request)
             .and_then(|origin| self.client.send(request, &origin, timeouts.connect));
         Box::new(async move {
-            let exchange = exchange?;
             let wait = timeouts.connect + timeouts.first_byte;
-            let response = tokio::time::timeout(wait, exchange)
-                .await
-                .map_err(|_| Error::ConnectionReadTimeout)??;
+            let answer = match exchange {
+                Ok(exchange) => tokio::time::timeout(wait, exchange)
+                    .await
+                    .unwrap_or(Err(Error::ConnectionReadTimeout)),
+                Err(error) => Err(error),
+            };
+            let response = match answer {
+                Ok(response) => response,
+                Err(error) => {
+                    upload.drain().await;
+                    return Err(error);
+                }
+            };
             let response =
                 response.map(|body| Timed::new(body, timeouts.between_bytes).boxed_unsync());
             Ok((response, Box::new(async { Ok(()) }) as Rest))

@@ -3,6 +3,8 @@
 //! One thread reads, and `threads` workers each drive an instance. All that is held is bounded: the
 //! channels, the batches on their way, and what a worker keeps until it is reported.
 
+#[cfg(test)]
+mod double;
 mod ledger;
 mod lines;
 mod patience;
@@ -27,6 +29,7 @@ use crate::plugin::Plugin;
 use crate::settings::Settings;
 use ledger::Ledger;
 use lines::{Line, Lines};
+use patience::{Limits, Patience};
 use recorded::Recorded;
 use sink::{Instances, Sinks};
 use worker::{Worker, lock};
@@ -119,7 +122,10 @@ fn work<F: Sinks>(
 ) -> Result<(), Stop> {
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.map_err(Stop::Worker)?.block_on(async {
-        let worker = Worker::new(sinks, ledger).await.map_err(Stop::Failed)?;
+        let limits = Limits::default();
+        let worker = Worker::new(sinks, ledger, Patience::new(limits))
+            .await
+            .map_err(Stop::Failed)?;
         worker.run(events).await
     })
 }

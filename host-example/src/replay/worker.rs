@@ -62,13 +62,17 @@ struct Flushed {
 }
 
 impl<'a, F: Sinks> Worker<'a, F> {
-    pub async fn new(sinks: F, ledger: &'a Mutex<Ledger>) -> Result<Self, LoggerError> {
+    pub async fn new(
+        sinks: F,
+        ledger: &'a Mutex<Ledger>,
+        patience: Patience,
+    ) -> Result<Self, LoggerError> {
         Ok(Self {
             sink: sinks.fresh().await?,
             sinks,
             ledger,
             pending: Pending::default(),
-            patience: Patience::default(),
+            patience,
             care: Care::None,
             flush_traps: 0,
             not_before: Instant::now(),
