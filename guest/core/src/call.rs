@@ -50,8 +50,31 @@ pub struct Call<'a> {
     pub attributes: Vec<(&'static str, Attribute<'a>)>,
     /// What belongs to the trace rather than to the span.
     pub trace: TraceData<'a>,
+    /// What happened within it.
+    pub children: Vec<Child<'a>>,
     /// What was put right on the way in, for the marker attribute.
     pub repairs: Vec<&'static str>,
+}
+
+/// Something within a call that has a span of its own.
+#[derive(Clone, Debug)]
+pub struct Child<'a> {
+    /// The span's name.
+    pub name: Cow<'a, str>,
+    /// MLflow's span type.
+    pub span_type: &'static str,
+    /// When it began.
+    pub start: Timestamp,
+    /// When it ended.
+    pub end: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome<'a>,
+    /// What went in.
+    pub inputs: Option<Raw<'a>>,
+    /// What came out.
+    pub outputs: Option<Raw<'a>>,
+    /// Its attributes.
+    pub attributes: Vec<(&'static str, Attribute<'a>)>,
 }
 
 /// What was asked.

@@ -291,8 +291,7 @@ impl Logger {
         }
         let encoded = span::encode(call, events, parent, &mut Policy::new(content));
         let lane = self.outbox.lane(experiment);
-        self.outbox
-            .push(lane, now, encoded.bytes, encoded.trace, keys);
+        self.outbox.push(lane, now, encoded, keys);
         Ok(())
     }
 

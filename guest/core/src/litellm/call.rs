@@ -89,24 +89,39 @@ pub fn call<'a>(finished: &Finished<'_, 'a>, destination: &str) -> Result<Call<'
         cost: usage::cost(kwargs),
         attributes: attributes(payload, opening),
         trace: trace_data(payload, opening, context),
+        children: Vec::new(),
         repairs,
     })
 }
 
-/// The call id and the start make the call. The start counts because litellm retries under one call
-/// id: an attempt must not take the place of another. So does the kind of ending, since an attempt
-/// that failed and the one that takes its place may start together.
+/// The call id makes the call; without one, all that is known of it. A failure's start is part of what
+/// it is, because litellm retries under one call id: a failed attempt must not take the place of the
+/// next one, nor of the success that follows.
 fn ids(finished: &Finished<'_, '_>, start: Timestamp, destination: &str) -> id::Ids {
-    let ending: &[u8] = match finished.ending {
-        Ending::Success => b"success",
-        Ending::Failure | Ending::Cancelled => b"failure",
-    };
-    id::derive(&[
-        destination.as_bytes(),
-        finished.payload.identity().as_bytes(),
-        &start.to_be_bytes(),
-        ending,
-    ])
+    let destination = destination.as_bytes();
+    let start = start.to_be_bytes();
+    let call_id = finished.payload.call_id();
+    match (&call_id, finished.ending) {
+        (Some(call_id), Ending::Success) => success_ids(destination, call_id),
+        (Some(call_id), _) => id::derive(&[destination, call_id.as_bytes(), b"failure", &start]),
+        (None, ending) => {
+            let ending: &[u8] = match ending {
+                Ending::Success => b"success",
+                Ending::Failure | Ending::Cancelled => b"failure",
+            };
+            id::derive(&[
+                destination,
+                finished.payload.text.as_bytes(),
+                ending,
+                &start,
+            ])
+        }
+    }
+}
+
+/// The ids of a call that succeeded, from its call id.
+pub(crate) fn success_ids(destination: &[u8], call_id: &str) -> id::Ids {
+    id::derive(&[destination, call_id.as_bytes()])
 }
 
 /// Start and end: the host's word, else the standard logging object's; an end that is missing or

@@ -54,11 +54,6 @@ impl<'a> Payload<'a> {
         })
     }
 
-    /// What the call's ids are derived from: litellm's call id, or else the whole payload.
-    pub fn identity(&self) -> Cow<'a, str> {
-        self.call_id().unwrap_or(Cow::Borrowed(self.text))
-    }
-
     /// The id that a stream's chunks share.
     pub fn stream_id(&self) -> Option<Cow<'a, str>> {
         let response_id = || {

@@ -10,10 +10,12 @@ use crate::event::EventKey;
 use crate::id::TraceId;
 use crate::settings::{Delivery, Experiment, Protocol};
 
-/// An encoded span and the events it came of.
+/// A call's encoded spans and the events they came of.
 #[derive(Debug)]
 pub(super) struct Span {
     pub bytes: Vec<u8>,
+    /// Those within it, which go with it.
+    pub children: Vec<Vec<u8>>,
     pub trace: TraceId,
     pub keys: Vec<EventKey>,
 }
@@ -21,7 +23,12 @@ pub(super) struct Span {
 impl Span {
     /// What it takes of the queue's bytes.
     pub fn held(&self) -> usize {
-        self.bytes.len() + self.keys.len() * size_of::<EventKey>() + size_of::<Self>()
+        self.size() + self.keys.len() * size_of::<EventKey>() + size_of::<Self>()
+    }
+
+    /// What it takes of a batch's bytes.
+    fn size(&self) -> usize {
+        self.bytes.len() + self.children.iter().map(Vec::len).sum::<usize>()
     }
 }
 
@@ -97,7 +104,7 @@ impl Lane {
         if self.filling.is_empty() {
             self.filling_since = now;
         }
-        self.filling_bytes += span.bytes.len();
+        self.filling_bytes += span.size();
         self.filling.push_back(span);
     }
 
@@ -118,7 +125,7 @@ impl Lane {
             let mut spans = Vec::new();
             let mut bytes = 0;
             while let Some(span) = self.filling.front() {
-                bytes += span.bytes.len();
+                bytes += span.size();
                 let full = spans.len() >= delivery.batch_max_spans
                     || (bytes > delivery.batch_max_bytes && !spans.is_empty());
                 if full {
@@ -126,7 +133,7 @@ impl Lane {
                 }
                 spans.extend(self.filling.pop_front());
             }
-            let taken: usize = spans.iter().map(|span: &Span| span.bytes.len()).sum();
+            let taken: usize = spans.iter().map(Span::size).sum();
             self.filling_bytes -= taken.min(self.filling_bytes);
             self.filling_since = now;
             self.ready.push_back(Batch::new(spans));

@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::event::EventKey;
-use crate::id::TraceId;
 use crate::otlp;
 use crate::report::{Deferral, Delivery, Refusal, Report, Stats};
 use crate::settings::{Experiment, Protocol, Settings};
+use crate::span::Encoded;
 use crate::transport::{Method, Request, RequestId, Response, TransportError};
 use backoff::Backoff;
 use lane::{Batch, Lane, Span};
@@ -109,16 +109,14 @@ impl Outbox {
         }))
     }
 
-    /// Queues an encoded span.
-    pub fn push(
-        &mut self,
-        lane: LaneId,
-        now: Duration,
-        bytes: Vec<u8>,
-        trace: TraceId,
-        keys: Vec<EventKey>,
-    ) {
-        let span = Span { bytes, trace, keys };
+    /// Queues a call's spans.
+    pub fn push(&mut self, lane: LaneId, now: Duration, encoded: Encoded, keys: Vec<EventKey>) {
+        let span = Span {
+            bytes: encoded.span,
+            children: encoded.children,
+            trace: encoded.trace,
+            keys,
+        };
         self.bytes += span.held();
         if let Some(lane) = self.lanes.get_mut(lane.0) {
             lane.push(now, span);
@@ -204,7 +202,8 @@ impl Outbox {
                 let spans: Vec<&[u8]> = batch
                     .spans
                     .iter()
-                    .map(|span| span.bytes.as_slice())
+                    .flat_map(|span| std::iter::once(&span.bytes).chain(&span.children))
+                    .map(Vec::as_slice)
                     .collect();
                 let mut headers = vec![
                     ("content-type", "application/x-protobuf".to_owned()),

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::Encoder;
+use super::attributes::Encoder;
 use crate::call::Call;
 
 const TAG_PREFIX: &str = "mlflow.traceTag.";

@@ -62,6 +62,7 @@ pub(super) fn call<'a>(
                 .collect(),
             experiment: None,
         },
+        children: Vec::new(),
         repairs,
     }
 }
