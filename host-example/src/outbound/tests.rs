@@ -44,7 +44,7 @@ async fn serve(parts: &'static [&'static str], pause: Duration) -> String {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream.read(&mut [0; 4096]).await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
         for part in parts {
             tokio::time::sleep(pause).await;
             stream.write_all(part.as_bytes()).await.unwrap();
@@ -175,7 +175,7 @@ async fn serve_tls() -> (String, rustls::RootCertStore) {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             if let Ok(mut stream) = acceptor.accept(stream).await {
-                stream.read(&mut [0; 4096]).await.unwrap();
+                assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
                 stream.write_all(HEAD.as_bytes()).await.unwrap();
                 stream.write_all(b"ok").await.unwrap();
                 stream.flush().await.unwrap();
