@@ -154,6 +154,8 @@ fn follow(
         let text = text.trim_end().rsplit('\r').next().unwrap_or_default();
         if !text.trim().is_empty() {
             progress.line(text);
+        }
+        if !text.trim().is_empty() && !is_cargo_status(text) {
             if tail.len() == keep {
                 tail.pop_front();
             }
@@ -162,6 +164,22 @@ fn follow(
         bytes.clear();
     }
     Ok(tail.into())
+}
+
+/// Whether a line only says what cargo is busy with: of no use to whoever reads what went wrong.
+fn is_cargo_status(line: &str) -> bool {
+    const BUSY: [&str; 7] = [
+        "Blocking ",
+        "Checking ",
+        "Compiling ",
+        "Documenting ",
+        "Downloaded ",
+        "Downloading ",
+        "Running ",
+    ];
+    let words = line.trim_start();
+    // Cargo aligns them to the right, so all but the longest are indented.
+    words.len() < line.len() && BUSY.iter().any(|busy| words.starts_with(busy))
 }
 
 /// A title as a file name.
