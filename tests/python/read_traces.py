@@ -1,8 +1,8 @@
-"""Reads an experiment's traces with MLflow's own client and prints them, one JSON object a line.
+"""Reads experiments' traces with MLflow's own client and prints them, one JSON object a line.
 
-Usage: read_traces.py TRACKING_URI EXPERIMENT_NAME [--no-spans]
+Usage: read_traces.py TRACKING_URI EXPERIMENT_NAME... [--no-spans]
 
-Oldest trace first. Times are in nanoseconds since the epoch unless their name says otherwise. An
+Experiment after experiment, oldest trace first. Times are in nanoseconds since the epoch unless their name says otherwise. An
 experiment that is not there has no traces.
 """
 
@@ -70,19 +70,25 @@ def traces(client, experiment_id, spans):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tracking_uri")
-    parser.add_argument("experiment_name")
+    parser.add_argument("experiment_names", nargs="+")
     parser.add_argument("--no-spans", action="store_true", help="leave the spans out: much faster")
     args = parser.parse_args()
 
     client = MlflowClient(tracking_uri=args.tracking_uri)
-    experiment = client.get_experiment_by_name(args.experiment_name)
+    for name in args.experiment_names:
+        print_traces(client, name, not args.no_spans)
+
+
+def print_traces(client, experiment_name, spans):
+    experiment = client.get_experiment_by_name(experiment_name)
     if experiment is None:
         return
-    for trace in traces(client, experiment.experiment_id, not args.no_spans):
+    for trace in traces(client, experiment.experiment_id, spans):
         line = {
             "experiment_id": experiment.experiment_id,
+            "experiment": experiment_name,
             "info": info_of(trace),
-            "spans": [] if args.no_spans else [span_of(span) for span in trace.data.spans],
+            "spans": [span_of(span) for span in trace.data.spans] if spans else [],
         }
         # Lone surrogates cannot be printed as UTF-8; escaped they can.
         sys.stdout.write(json.dumps(line, ensure_ascii=True, default=str) + "\n")

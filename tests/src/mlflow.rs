@@ -69,12 +69,27 @@ impl Mlflow {
 
     /// An experiment's traces with their spans, oldest first.
     pub fn traces(&self, experiment: &str) -> Result<Vec<Trace>> {
-        traces::read(&self.python, &self.uri(), experiment, traces::Detail::Spans)
+        self.traces_of(&[experiment])
+    }
+
+    /// The traces of several experiments with their spans, in one go.
+    pub fn traces_of(&self, experiments: &[impl AsRef<str>]) -> Result<Vec<Trace>> {
+        traces::read(
+            &self.python,
+            &self.uri(),
+            experiments,
+            traces::Detail::Spans,
+        )
     }
 
     /// An experiment's traces without their spans, oldest first: much faster.
     pub fn trace_infos(&self, experiment: &str) -> Result<Vec<Trace>> {
-        traces::read(&self.python, &self.uri(), experiment, traces::Detail::Infos)
+        traces::read(
+            &self.python,
+            &self.uri(),
+            &[experiment],
+            traces::Detail::Infos,
+        )
     }
 
     /// An error if the server has ended by itself.

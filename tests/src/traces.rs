@@ -22,6 +22,8 @@ pub enum Detail {
 pub struct Trace {
     /// The experiment it belongs to.
     pub experiment_id: String,
+    /// The experiment's name.
+    pub experiment: String,
     /// What MLflow knows of the whole.
     pub info: Info,
     /// Its spans, the root first among those that began together.
@@ -114,10 +116,17 @@ impl Span {
     }
 }
 
-/// Reads an experiment's traces, oldest first. An experiment that is not there has none.
-pub fn read(python: &Python, uri: &str, experiment: &str, detail: Detail) -> Result<Vec<Trace>> {
+/// Reads the traces of experiments, one after the other, oldest first. An experiment that is not
+/// there has none.
+pub fn read(
+    python: &Python,
+    uri: &str,
+    experiments: &[impl AsRef<str>],
+    detail: Detail,
+) -> Result<Vec<Trace>> {
     let mut command = python.script("read_traces.py");
-    command.args([uri, experiment]);
+    let names: Vec<_> = experiments.iter().map(AsRef::as_ref).collect();
+    command.arg(uri).args(&names);
     if detail == Detail::Infos {
         command.arg("--no-spans");
     }
@@ -125,7 +134,7 @@ pub fn read(python: &Python, uri: &str, experiment: &str, detail: Detail) -> Res
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         bail!(
-            "MLflow's client cannot read the traces of {experiment:?}:\n{}",
+            "MLflow's client cannot read the traces of {names:?}:\n{}",
             errors.trim()
         );
     }

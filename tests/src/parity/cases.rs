@@ -12,10 +12,25 @@ use serde_json::{Map, Value, json};
 pub struct Case {
     /// Its name.
     pub name: String,
+    /// What it is about.
+    pub description: String,
     /// The hook calls, as lines for `replay`.
     pub lines: Vec<Value>,
+    /// Of each hook call, the caller's `optional_params` as the original left them behind.
+    pub params_after: Vec<Value>,
     /// The traces that MLflow held.
     pub traces: Vec<Value>,
+}
+
+impl Case {
+    /// Whether the calls were made within a caller's span.
+    pub fn has_caller(&self) -> bool {
+        let spans = self
+            .traces
+            .iter()
+            .filter_map(|trace| trace["spans"].as_array());
+        spans.flatten().any(|span| !span["parent_id"].is_null())
+    }
 }
 
 /// All cases, by name.
@@ -32,7 +47,7 @@ pub fn cases() -> Result<Vec<Case>> {
 }
 
 fn case(recorded: &Value) -> Result<Case> {
-    let calls = recorded["event"]["calls"].as_array();
+    let calls = recorded["event"]["calls"].as_array().context("no calls")?;
     let traces = match &recorded["traces"] {
         Value::Array(traces) => traces.clone(),
         _ => Some(&recorded["trace"])
@@ -41,15 +56,17 @@ fn case(recorded: &Value) -> Result<Case> {
             .into_iter()
             .collect(),
     };
-    Ok(Case {
-        name: recorded["name"].as_str().context("no name")?.to_owned(),
-        lines: calls
-            .context("no calls")?
-            .iter()
-            .map(line)
-            .collect::<Result<_>>()?,
+    let text = |key: &str| recorded[key].as_str().with_context(|| format!("no {key}"));
+    let after = |call: &Value| plain(&call["optional_params_after_call"]);
+    let mut case = Case {
+        name: text("name")?.to_owned(),
+        description: text("description")?.to_owned(),
+        lines: calls.iter().map(line).collect::<Result<_>>()?,
+        params_after: calls.iter().map(after).collect(),
         traces,
-    })
+    };
+    add_stacktraces(&mut case);
+    Ok(case)
 }
 
 /// A recorded call as a line: `async_log_success_event` becomes hook `success`, and so on.
@@ -59,9 +76,10 @@ fn line(call: &Value) -> Result<Value> {
         .into_iter()
         .find(|hook| method.ends_with(&format!("log_{hook}_event")))
         .with_context(|| format!("unknown method {method}"))?;
-    let time = |key: &str| match &call[key] {
-        Value::Null => Value::Null,
-        recorded => recorded["epoch_ns_as_logger_computes"].clone(),
+    // Python's naive datetimes, which the recorder kept in UTC.
+    let time = |key: &str| match plain(&call[key]) {
+        Value::String(datetime) => json!(datetime + "Z"),
+        other => other,
     };
     Ok(json!({
         "hook": hook,
@@ -73,7 +91,7 @@ fn line(call: &Value) -> Result<Value> {
 }
 
 /// A value without the recorder's marks: classes dropped, exceptions as `{type, message}`, datetimes
-/// as text.
+/// as text, `None` as null.
 fn plain(value: &Value) -> Value {
     let Value::Object(members) = value else {
         return match value {
@@ -84,6 +102,9 @@ fn plain(value: &Value) -> Value {
     if let Some(datetime) = members.get("__datetime__") {
         return datetime.clone();
     }
+    if members.contains_key("__object__") {
+        return Value::Null;
+    }
     if let Some(class) = members.get("__exception__") {
         return json!({"type": class, "message": members.get("str")});
     }
@@ -92,4 +113,20 @@ fn plain(value: &Value) -> Value {
         .map(|(key, value)| (key.clone(), plain(value)))
         .collect();
     Value::Object(members)
+}
+
+/// A Python host has the live exception with its stack trace, which the recorder could keep only where
+/// MLflow did: in the trace. Where `kwargs` does not carry it as text, it is taken from there.
+fn add_stacktraces(case: &mut Case) {
+    let traces = case.traces.iter();
+    let stacktrace = traces
+        .filter_map(|trace| trace.pointer("/spans/0/events/0/attributes/exception.stacktrace"))
+        .next();
+    for line in &mut case.lines {
+        let told = line["kwargs"]["traceback_exception"].is_string();
+        if let (false, Value::Object(exception)) = (told, &mut line["kwargs"]["exception"]) {
+            let stacktrace = stacktrace.cloned().unwrap_or_default();
+            exception.insert("stacktrace".to_owned(), stacktrace);
+        }
+    }
 }
