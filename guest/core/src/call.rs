@@ -207,6 +207,6 @@ pub struct TraceData<'a> {
     pub user: Option<Cow<'a, str>>,
     /// Tags; the last of a key counts.
     pub tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// The experiment's name, instead of the configured one.
-    pub experiment: Option<Cow<'a, str>>,
+    /// The prompt of a registry that the inputs came from: its name, and its version if known.
+    pub prompt: Option<(Cow<'a, str>, Option<Cow<'a, str>>)>,
 }

@@ -28,6 +28,7 @@
 )]
 
 pub mod call;
+mod chunks;
 pub mod event;
 pub mod id;
 pub mod json;

@@ -168,6 +168,7 @@ impl Logger {
                 payload,
                 opening: None,
                 assembled: None,
+                progress: None,
                 ending,
                 start: event.start,
                 end: event.end,
@@ -187,6 +188,7 @@ impl Logger {
             assembled: assembled
                 .as_deref()
                 .and_then(|text| crate::json::Raw::parse(text).ok()),
+            progress: Some(stream.progress()),
             ending,
             start: event.start.or(stream.start),
             end: event.end.or(stream.last),
@@ -225,6 +227,7 @@ impl Logger {
                 assembled: assembled
                     .as_deref()
                     .and_then(|text| crate::json::Raw::parse(text).ok()),
+                progress: Some(stream.progress()),
                 ending: Ending::Cancelled,
                 start: stream.start,
                 end: stream.last,
@@ -361,6 +364,7 @@ fn part<'p, 'a>(payload: &'p Payload<'a>, event: &'p Event<'a>) -> Part<'p, 'a> 
         key: event.key,
         start: event.start,
         at: event.time.or(event.end),
+        came: event.time,
         context: &event.context,
     }
 }

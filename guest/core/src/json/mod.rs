@@ -6,11 +6,13 @@
 //! same: lone surrogates, Python's NaN and Infinity, nesting beyond 128.
 
 mod clean;
+mod node;
 mod raw;
 mod scan;
 mod strings;
 
 pub use clean::{Cleaned, Filter, KeepAll, write_clean};
+pub(crate) use node::Node;
 pub use raw::{Kind, Raw};
 pub use scan::ParseError;
 pub use strings::{unescape, write_str};

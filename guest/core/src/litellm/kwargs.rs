@@ -20,6 +20,8 @@ pub(crate) struct Kwargs<'a> {
     pub traceback: Option<Raw<'a>>,
     pub complete_streaming_response: Option<Raw<'a>>,
     pub async_complete_streaming_response: Option<Raw<'a>>,
+    pub prompt_id: Option<Raw<'a>>,
+    pub prompt_version: Option<Raw<'a>>,
     pub optional_params: OptionalParams<'a>,
     pub litellm_params: LitellmParams<'a>,
     pub standard: Option<Standard<'a>>,
@@ -44,6 +46,8 @@ impl<'a> Kwargs<'a> {
             traceback,
             complete_streaming_response,
             async_complete_streaming_response,
+            prompt_id,
+            prompt_version,
             optional_params,
             litellm_params,
             standard,
@@ -64,6 +68,8 @@ impl<'a> Kwargs<'a> {
             "traceback_exception",
             "complete_streaming_response",
             "async_complete_streaming_response",
+            "prompt_id",
+            "prompt_version",
             "optional_params",
             "litellm_params",
             "standard_logging_object",
@@ -85,6 +91,8 @@ impl<'a> Kwargs<'a> {
             traceback,
             complete_streaming_response,
             async_complete_streaming_response,
+            prompt_id,
+            prompt_version,
             optional_params: OptionalParams::new(optional_params),
             litellm_params: LitellmParams::new(litellm_params),
             standard: standard
@@ -118,6 +126,9 @@ pub(crate) struct LitellmParams<'a> {
     pub api_base: Option<Raw<'a>>,
     pub session_id: Option<Raw<'a>>,
     pub metadata: Option<Raw<'a>>,
+    pub prompt_id: Option<Raw<'a>>,
+    pub prompt_version: Option<Raw<'a>>,
+    pub proxy_server_request: Option<Raw<'a>>,
 }
 
 impl<'a> LitellmParams<'a> {
@@ -125,17 +136,31 @@ impl<'a> LitellmParams<'a> {
         let Some(params) = params else {
             return Self::default();
         };
-        let [call_id, api_base, session_id, metadata] = present(params.fields([
+        let [
+            call_id,
+            api_base,
+            session_id,
+            metadata,
+            prompt_id,
+            prompt_version,
+            proxy_server_request,
+        ] = present(params.fields([
             "litellm_call_id",
             "api_base",
             "litellm_session_id",
             "metadata",
+            "prompt_id",
+            "prompt_version",
+            "proxy_server_request",
         ]));
         Self {
             call_id,
             api_base,
             session_id,
             metadata,
+            prompt_id,
+            prompt_version,
+            proxy_server_request,
         }
     }
 }
@@ -158,6 +183,11 @@ pub(crate) struct Standard<'a> {
     pub end_user: Option<Raw<'a>>,
     pub error_str: Option<Raw<'a>>,
     pub error_information: Option<Raw<'a>>,
+    pub metadata: Option<Raw<'a>>,
+    pub model_group: Option<Raw<'a>>,
+    pub model_id: Option<Raw<'a>>,
+    pub completion_start_time: Option<Raw<'a>>,
+    pub guardrails: Option<Raw<'a>>,
 }
 
 impl<'a> Standard<'a> {
@@ -179,6 +209,11 @@ impl<'a> Standard<'a> {
             end_user,
             error_str,
             error_information,
+            metadata,
+            model_group,
+            model_id,
+            completion_start_time,
+            guardrails,
         ] = present(object.fields([
             "api_base",
             "cache_hit",
@@ -196,6 +231,11 @@ impl<'a> Standard<'a> {
             "end_user",
             "error_str",
             "error_information",
+            "metadata",
+            "model_group",
+            "model_id",
+            "completionStartTime",
+            "guardrail_information",
         ]));
         Self {
             api_base,
@@ -214,6 +254,11 @@ impl<'a> Standard<'a> {
             end_user,
             error_str,
             error_information,
+            metadata,
+            model_group,
+            model_id,
+            completion_start_time,
+            guardrails,
         }
     }
 }

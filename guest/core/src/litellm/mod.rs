@@ -4,11 +4,15 @@
 //! `StandardLoggingPayload`. Every field may be missing, null or of another type than usual: what can
 //! be understood is used, and no oddity of one field costs the event.
 
+mod attributes;
 mod call;
-mod chunk;
 mod failure;
+mod inputs;
 mod kwargs;
+mod proxy;
 pub(crate) mod streams;
+mod times;
+mod trace;
 pub(crate) mod usage;
 
 use std::borrow::Cow;
@@ -16,8 +20,9 @@ use std::borrow::Cow;
 use crate::event::EventError;
 use crate::json::{Kind, Raw};
 
-pub use call::{Ending, Finished, call};
-pub use chunk::{assemble, choices};
+pub use crate::chunks::{assemble, choices};
+pub(crate) use call::success_ids;
+pub use call::{Ending, Finished, Progress, call};
 pub(crate) use kwargs::Kwargs;
 
 /// A payload, taken apart as far as every hook needs it.

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Payload, chunk};
+use super::{Payload, Progress};
+use crate::chunks;
 use crate::event::{Context, EventKey, Timestamp};
 use crate::json::Raw;
 use crate::policy::Policy;
@@ -36,6 +37,9 @@ pub struct Stream {
     pub start: Option<Timestamp>,
     /// When the last chunk came, as far as known.
     pub last: Option<Timestamp>,
+    /// When the first chunk came, if that is known for itself, and how many did.
+    first: Option<Timestamp>,
+    chunks: u64,
     /// The events it is made of.
     pub keys: Vec<EventKey>,
     /// Encoded span events.
@@ -128,6 +132,8 @@ pub struct Part<'p, 'a> {
     pub start: Option<Timestamp>,
     /// When the chunk came.
     pub at: Option<Timestamp>,
+    /// The same, where the host says so for the chunk itself.
+    pub came: Option<Timestamp>,
     /// The surroundings.
     pub context: &'p Context<'a>,
 }
@@ -139,6 +145,8 @@ impl Stream {
             context: OwnedContext::from(part.context),
             start: part.start,
             last: None,
+            first: part.came,
+            chunks: 0,
             keys: Vec::new(),
             events: Vec::new(),
             choices: String::new(),
@@ -160,8 +168,9 @@ impl Stream {
         let at = part.at.or(part.start);
         self.last = self.last.max(at);
         if let Some(chunk) = part.payload.chunk() {
+            self.chunks += 1;
             let outputs = policy.content().capture.outputs;
-            for choice in chunk::choices(chunk) {
+            for choice in chunks::choices(chunk) {
                 if policy.content().capture.chunks && outputs {
                     let delta = choice.get("delta").unwrap_or(choice);
                     let at = at.unwrap_or_default();
@@ -178,6 +187,14 @@ impl Stream {
         self.bytes += held(self) - before.min(held(self)) + size_of::<EventKey>();
     }
 
+    /// How it came.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            first: self.first,
+            chunks: self.chunks,
+        }
+    }
+
     /// The response that the chunks add up to; none if nothing came.
     pub fn assembled(&self, opening: &Payload<'_>) -> Option<String> {
         let choices = self.choices.strip_suffix(',')?;
@@ -187,7 +204,7 @@ impl Stream {
             .usage
             .as_deref()
             .and_then(|usage| Raw::parse(usage).ok());
-        Some(chunk::assemble(opening.chunk(), choices.items(), usage))
+        Some(chunks::assemble(opening.chunk(), choices.items(), usage))
     }
 }
 

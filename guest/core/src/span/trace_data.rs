@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::attributes::Encoder;
 use crate::call::Call;
+use crate::json;
 
 const TAG_PREFIX: &str = "mlflow.traceTag.";
 const TRACE_NAME: &str = "mlflow.traceName";
@@ -22,6 +23,12 @@ impl Encoder<'_, '_, '_> {
         }
         if let Some(user) = &trace.user {
             self.limited("user.id", user, METADATA_MAX);
+        }
+        if let Some((name, version)) = &trace.prompt {
+            self.text("gen_ai.prompt.name", name);
+            if let Some(version) = version {
+                self.linked_prompt(name, version);
+            }
         }
         let mut named = false;
         // From the end, since the last of a key counts.
@@ -42,6 +49,16 @@ impl Encoder<'_, '_, '_> {
             let name = Cow::Borrowed(call.name.as_ref());
             self.limited(&format!("{TAG_PREFIX}{TRACE_NAME}"), &name, VALUE_MAX);
         }
+    }
+
+    /// MLflow links a trace to versions of prompts in its registry.
+    fn linked_prompt(&mut self, name: &str, version: &str) {
+        let mut json = b"[{\"name\":".to_vec();
+        json::write_str(name, &mut json);
+        json.extend_from_slice(b",\"version\":");
+        json::write_str(version, &mut json);
+        json.extend_from_slice(b"}]");
+        self.attributes.string("mlflow.linkedPrompts", &json);
     }
 
     fn limited(&mut self, key: &str, value: &str, max: usize) {

@@ -60,7 +60,7 @@ pub(super) fn call<'a>(
                 .iter()
                 .map(|&(key, value)| (Cow::Borrowed(key), Cow::Borrowed(value)))
                 .collect(),
-            experiment: None,
+            prompt: None,
         },
         children: Vec::new(),
         repairs,

@@ -1,0 +1,158 @@
+//! Streams in OpenAI's shape: the choices of a chunk, and what the choices of all chunks add up to.
+//!
+//! Both litellm's payloads and the wire of OpenAI-compatible servers have this shape.
+
+use std::collections::BTreeMap;
+
+use crate::json::{Node, Raw};
+
+/// The choices of a chunk. A chunk of another API, that has none, counts as one itself.
+pub fn choices(chunk: Raw<'_>) -> impl Iterator<Item = Raw<'_>> {
+    let choices = chunk.get("choices");
+    let itself = choices.is_none().then_some(chunk);
+    choices.into_iter().flat_map(Raw::items).chain(itself)
+}
+
+/// The response that a stream's choices add up to. `head` is the first chunk, `usage` what a chunk
+/// said of the tokens used.
+pub fn assemble<'a>(
+    head: Option<Raw<'a>>,
+    choices: impl Iterator<Item = Raw<'a>>,
+    usage: Option<Raw<'a>>,
+) -> String {
+    let mut answer = Answer::default();
+    if let Some(head) = head {
+        answer.add_head(head);
+    }
+    if let Some(usage) = usage {
+        answer.head.set("usage", Node::from(usage));
+    }
+    for choice in choices {
+        answer.add_choice(choice);
+    }
+    answer.finish()
+}
+
+/// An answer under way: OpenAI's `chat.completion` or `text_completion`, as the call would have
+/// returned it without streaming. Choices of another API are listed as they came.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    head: Node,
+    choices: BTreeMap<i64, Node>,
+    others: Vec<Node>,
+}
+
+impl Answer {
+    /// Adds a chunk. Tells how many bytes that takes.
+    pub fn add(&mut self, chunk: Raw<'_>) -> usize {
+        let head = self.add_head(chunk);
+        let choices = choices(chunk).map(|choice| self.add_choice(choice));
+        head + choices.sum::<usize>()
+    }
+
+    /// Adds what a chunk says beside its choices.
+    fn add_head(&mut self, chunk: Raw<'_>) -> usize {
+        let mut grown = 0;
+        for (key, value) in chunk.entries() {
+            if matches!(key.as_ref(), "choices" | "object") || value.is_null() {
+                continue;
+            }
+            // The first model named is the one that answers; Azure's first chunk names none.
+            let stays = matches!(key.as_ref(), "id" | "created" | "model");
+            if let Some(member) = self.head.member(&key)
+                && (!stays || member.is_null())
+                && (!stays || value.is_truthy())
+            {
+                grown += value.text().len();
+                *member = Node::from(value);
+            }
+        }
+        grown
+    }
+
+    /// Adds a choice of a chunk.
+    fn add_choice(&mut self, choice: Raw<'_>) -> usize {
+        let [index, delta, text] = choice.fields(["index", "delta", "text"]);
+        if delta.is_none() && text.is_none() {
+            self.others.push(Node::from(choice));
+            return choice.text().len();
+        }
+        let index = index.and_then(Raw::as_i64).unwrap_or(0);
+        let part = self.choices.entry(index).or_default();
+        let mut grown = 0;
+        for (key, value) in choice.entries() {
+            let key = if key == "delta" { "message" } else { &key };
+            if let Some(member) = part.member(key) {
+                grown += member.add(key, value, 1);
+            }
+        }
+        grown
+    }
+
+    /// Whether every choice has come to its end.
+    pub fn is_complete(&self) -> bool {
+        let reason = |choice: &Node| choice.get("finish_reason").is_some_and(|r| !r.is_null());
+        !self.choices.is_empty() && self.choices.values().all(reason)
+    }
+
+    /// The answer, as JSON.
+    pub fn finish(self) -> String {
+        if self.choices.is_empty() && !self.others.is_empty() {
+            return Node::List(self.others).json();
+        }
+        let texts = self
+            .choices
+            .values()
+            .any(|choice| choice.get("text").is_some());
+        let object = if texts {
+            "text_completion"
+        } else {
+            "chat.completion"
+        };
+        let mut answer = self.head;
+        // A member that was only ever empty says nothing.
+        if let Node::Object(members) = &mut answer {
+            members.retain(|(_, value)| !value.is_null());
+            members.insert(0, ("object".to_owned(), Node::text(object)));
+        }
+        let choices = self.choices.into_values().map(choice).collect();
+        answer.set("choices", Node::List(choices));
+        answer.json()
+    }
+}
+
+fn choice(mut choice: Node) -> Node {
+    choice
+        .member("index")
+        .filter(|index| index.is_null())
+        .map_or((), |index| {
+            *index = Node::Whole("0".to_owned());
+        });
+    choice.member("finish_reason");
+    if choice.get("text").is_some() {
+        choice.remove("message");
+        return choice;
+    }
+    if let Some(message) = choice.member("message") {
+        if let Some(role) = message.member("role").filter(|role| role.is_null()) {
+            *role = Node::text("assistant");
+        }
+        message.member("content");
+        match message.member("tool_calls") {
+            Some(Node::Indexed(calls)) => calls.values_mut().for_each(tool_call),
+            Some(Node::List(_)) => {}
+            _ => {
+                message.remove("tool_calls");
+            }
+        }
+    }
+    choice
+}
+
+/// A whole tool call has a type, which pieces may lack, and no index.
+fn tool_call(call: &mut Node) {
+    call.remove("index");
+    if let Some(kind) = call.member("type").filter(|kind| kind.is_null()) {
+        *kind = Node::text("function");
+    }
+}
