@@ -168,15 +168,38 @@ pub struct Usage {
     pub output_image: Option<i64>,
 }
 
-/// What a call cost, in US dollars.
+/// What a call cost, in US dollars: finite and not negative.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
-    /// For the input.
-    pub input: f64,
-    /// For the output.
-    pub output: f64,
+    /// For the input, if that share is known.
+    pub input: Option<f64>,
+    /// For the output, if that share is known.
+    pub output: Option<f64>,
     /// In total.
     pub total: f64,
+}
+
+impl Cost {
+    /// Nothing, which is not the same as unknown.
+    pub const FREE: Self = Self::parts(0.0, 0.0);
+
+    /// A cost whose shares are all there is to it.
+    pub const fn parts(input: f64, output: f64) -> Self {
+        Self {
+            input: Some(input),
+            output: Some(output),
+            total: input + output,
+        }
+    }
+
+    /// A cost of which only the total is known.
+    pub const fn of_total(total: f64) -> Self {
+        Self {
+            input: None,
+            output: None,
+            total,
+        }
+    }
 }
 
 /// The value of a plain attribute.

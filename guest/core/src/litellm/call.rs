@@ -104,7 +104,7 @@ pub fn call<'a>(finished: &Finished<'_, 'a>, destination: &str) -> Result<Call<'
             .or_else(|| some_text(kwargs.provider)),
         finish_reasons: finish_reasons(response),
         usage,
-        cost: usage::cost(kwargs),
+        cost: usage::cost(kwargs, finished.ending != Ending::Success),
         attributes,
         trace: trace_data(payload, opening, &identity, context),
         children: proxy::children(kwargs, start),

@@ -113,27 +113,44 @@ fn count(value: Option<Raw<'_>>) -> Option<i64> {
     value.and_then(Raw::as_i64).filter(|count| *count >= 0)
 }
 
-/// What the call cost, where litellm says it in parts. A hit of litellm's cache cost nothing; saying
+/// What the call cost, as litellm says. It says 0 of failed calls, and in its standard logging object
+/// of calls whose price it does not know: neither is a cost. A hit of its cache cost nothing, and saying
 /// so keeps the server from computing a price.
-pub(super) fn cost(kwargs: &Kwargs<'_>) -> Option<Cost> {
+pub(super) fn cost(kwargs: &Kwargs<'_>, failed: bool) -> Option<Cost> {
     let standard = kwargs.standard.as_ref();
     let hit = standard
         .and_then(|standard| standard.cache_hit)
         .or(kwargs.cache_hit);
     if hit.and_then(Raw::as_bool) == Some(true) {
-        return Some(Cost {
-            input: 0.0,
-            output: 0.0,
-            total: 0.0,
-        });
+        return Some(Cost::FREE);
     }
-    let breakdown = standard.and_then(|standard| standard.cost_breakdown)?;
+    let breakdown = standard
+        .and_then(|standard| standard.cost_breakdown)
+        .and_then(breakdown);
+    let own = dollars(kwargs.response_cost);
+    let standard = dollars(standard.and_then(|standard| standard.response_cost));
+    let paid = |cost: &Cost| cost.total > 0.0;
+    let known = breakdown
+        .filter(paid)
+        .or(standard.map(Cost::of_total).filter(paid))
+        .or(own.map(Cost::of_total).filter(paid));
+    let free = || (!failed && (own.is_some() || breakdown.is_some())).then_some(Cost::FREE);
+    known.or_else(free)
+}
+
+/// litellm's `cost_breakdown`. Its total may hold more than the two shares, such as what tools cost.
+fn breakdown(breakdown: Raw<'_>) -> Option<Cost> {
     let [input, output, total] = breakdown.fields(["input_cost", "output_cost", "total_cost"]);
-    let dollars = |value: Option<Raw<'_>>| value.and_then(Raw::as_f64);
-    let (input, output) = (dollars(input)?, dollars(output)?);
-    Some(Cost {
-        input,
-        output,
-        total: dollars(total).unwrap_or(input + output),
-    })
+    let total = dollars(total);
+    match (dollars(input), dollars(output)) {
+        (Some(input), Some(output)) => Some(Cost {
+            total: total.unwrap_or(input + output),
+            ..Cost::parts(input, output)
+        }),
+        _ => total.map(Cost::of_total),
+    }
+}
+
+fn dollars(value: Option<Raw<'_>>) -> Option<f64> {
+    value.and_then(Raw::as_f64).filter(|cost| *cost >= 0.0)
 }

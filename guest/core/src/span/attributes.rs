@@ -77,7 +77,9 @@ impl Encoder<'_, '_, '_> {
         }
     }
 
-    /// Tokens and dollars. MLflow refuses the whole batch where a count is no whole number.
+    /// Tokens and dollars. MLflow refuses the whole batch where a count is no whole number or a cost no
+    /// number, and computes a cost of its own where none is sent. A share that is not known is left out:
+    /// MLflow then keeps the total alone for the span.
     pub(super) fn accounting(&mut self, usage: Option<Usage>, cost: Option<Cost>) {
         if let Some(usage) = usage {
             let mut counts = vec![
@@ -109,11 +111,10 @@ impl Encoder<'_, '_, '_> {
             }
         }
         if let Some(cost) = cost {
-            let costs = [
-                ("input_cost", cost.input),
-                ("output_cost", cost.output),
-                ("total_cost", cost.total),
-            ];
+            let mut costs = Vec::new();
+            costs.extend(cost.input.map(|cost| ("input_cost", cost)));
+            costs.extend(cost.output.map(|cost| ("output_cost", cost)));
+            costs.push(("total_cost", cost.total));
             self.numbers("mlflow.llm.cost", &costs);
         }
     }
