@@ -50,14 +50,14 @@ fn non_zero<const N: usize>(mut id: [u8; N]) -> [u8; N] {
 
 /// A trace's id as MLflow shows it: `tr-` and hexadecimal digits.
 pub fn mlflow_trace_id(trace: &TraceId) -> String {
-    let mut id = String::with_capacity(35);
-    id.push_str("tr-");
-    for byte in trace {
-        for nibble in [byte >> 4, byte & 15] {
-            id.extend(char::from_digit(u32::from(nibble), 16));
-        }
-    }
-    id
+    format!("tr-{}", hex(trace))
+}
+
+/// Hexadecimal digits, in lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16));
+    digits.collect()
 }
 
 /// Whether a trace is among the given share of traces: OpenTelemetry's probability sampling, which
@@ -89,10 +89,10 @@ impl Parent {
     /// far as it is known, as section 3.2.2 demands; anything invalid is no parent.
     pub fn parse(traceparent: &str) -> Option<Self> {
         let mut fields = traceparent.trim().splitn(5, '-');
-        let [version] = hex(fields.next()?)?;
-        let trace = hex(fields.next()?)?;
-        let span = hex(fields.next()?)?;
-        let [flags] = hex(fields.next()?)?;
+        let [version] = parse_hex(fields.next()?)?;
+        let trace = parse_hex(fields.next()?)?;
+        let span = parse_hex(fields.next()?)?;
+        let [flags] = parse_hex(fields.next()?)?;
         let more = fields.next().is_some();
         let valid =
             version != 0xff && !(version == 0 && more) && trace != [0; 16] && span != [0; 8];
@@ -106,7 +106,7 @@ impl Parent {
 }
 
 /// Exactly `2 * N` lowercase hexadecimal digits.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N {
         return None;
     }
@@ -142,7 +142,7 @@ mod tests {
         // Changing these doubles every trace that is logged again after an upgrade.
         let ids = derive(&[b"exp", b"call-1"]);
         assert_eq!(
-            (hex_of(&ids.trace), hex_of(&ids.span)),
+            (hex(&ids.trace), hex(&ids.span)),
             (
                 "cce246ee514b313749e154fdfadcdf04".to_owned(),
                 "b593ef754680023f".to_owned()
@@ -158,8 +158,8 @@ mod tests {
     #[test]
     fn traceparent_is_read() {
         let parent = Parent::parse(CALLER).unwrap();
-        assert_eq!(hex_of(&parent.trace), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(hex_of(&parent.span), "00f067aa0ba902b7");
+        assert_eq!(hex(&parent.trace), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(hex(&parent.span), "00f067aa0ba902b7");
         assert!(parent.sampled());
         let later = CALLER.replacen("00-", "01-", 1) + "-more";
         assert_eq!(Parent::parse(&later), Some(parent));
@@ -181,9 +181,5 @@ mod tests {
         ] {
             assert_eq!(Parent::parse(broken), None, "{broken}");
         }
-    }
-
-    fn hex_of(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -30,6 +30,7 @@
 pub mod call;
 mod chunks;
 pub mod event;
+pub mod feedback;
 pub mod id;
 pub mod json;
 pub mod litellm;

@@ -24,6 +24,7 @@ pub use crate::chunks::{assemble, choices};
 pub(crate) use call::success_ids;
 pub use call::{Ending, Finished, Progress, call};
 pub(crate) use kwargs::Kwargs;
+pub use proxy::routed_by;
 
 /// A payload, taken apart as far as every hook needs it.
 pub struct Payload<'a> {

@@ -8,10 +8,11 @@ use std::borrow::Cow;
 
 use super::kwargs::Kwargs;
 use super::times::seconds;
-use super::{scalar_text, some_text};
+use super::{Payload, scalar_text, some_text};
 use crate::call::{Attribute, Child, Exception, Outcome};
-use crate::event::Timestamp;
+use crate::event::{Context, Timestamp};
 use crate::json::Raw;
+use crate::settings::routes::By;
 
 /// Whose call it was, and who answered it: attributes, of which some are tags as well.
 pub(super) struct Identity<'a>(Vec<(&'static str, Cow<'a, str>)>);
@@ -88,6 +89,39 @@ pub(super) fn end_user<'a>(kwargs: &Kwargs<'a>) -> Option<Cow<'a, str>> {
     let standard = kwargs.standard.as_ref()?;
     let in_metadata = || standard.metadata?.get("user_api_key_end_user_id");
     some_text(standard.end_user).or_else(|| some_text(in_metadata()))
+}
+
+/// What a routing rule looks at.
+pub fn routed_by<'a>(
+    payload: &Payload<'a>,
+    context: &Context<'a>,
+    by: &By,
+) -> Option<Cow<'a, str>> {
+    let kwargs = &payload.kwargs;
+    let known = |name| Identity::new(kwargs).get(name).cloned();
+    match by {
+        By::Team => known("litellm.team"),
+        By::KeyAlias => known("litellm.key_alias"),
+        By::Organization => known("litellm.organization"),
+        By::Tag(name) => {
+            let host = context.tags.iter().rev().find(|(key, _)| key == name);
+            host.map(|(_, value)| Cow::Borrowed(*value))
+                .or_else(|| request_tag(kwargs, name))
+        }
+        By::Header(name) => {
+            let request = kwargs.litellm_params.proxy_server_request?;
+            let mut headers = request.get("headers")?.entries();
+            let found = headers.find(|(header, _)| header.eq_ignore_ascii_case(name));
+            found.and_then(|(_, value)| scalar_text(value))
+        }
+    }
+}
+
+fn request_tag<'a>(kwargs: &Kwargs<'a>, name: &str) -> Option<Cow<'a, str>> {
+    let tags = kwargs.standard.as_ref()?.request_tags?.items();
+    let pairs = tags.filter_map(super::trace::request_tag);
+    let named = pairs.filter(|(key, _)| key == name);
+    named.last().map(|(_, value)| value)
 }
 
 /// The attempts that the router made before, and the guardrails' verdicts.

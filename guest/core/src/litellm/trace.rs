@@ -44,7 +44,7 @@ pub(super) fn trace_data<'a>(
 }
 
 /// litellm's tags are `key:value`, split at the first colon; one without a colon has no value.
-fn request_tag(tag: Raw<'_>) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+pub(super) fn request_tag(tag: Raw<'_>) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
     let trimmed = |text: &str| Cow::Owned(text.trim().to_owned());
     let tag = scalar_text(tag)?;
     Some(match tag.split_once(':') {

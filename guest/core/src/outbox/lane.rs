@@ -51,6 +51,11 @@ impl Batch {
         }
     }
 
+    /// Whether a span of the trace is in it.
+    pub fn holds(&self, trace: &TraceId) -> bool {
+        self.spans.iter().any(|span| span.trace == *trace)
+    }
+
     /// Notes that it was sent in vain.
     pub fn tried(&mut self, now: Duration) {
         self.attempts += 1;
@@ -111,6 +116,12 @@ impl Lane {
     pub fn spans(&self) -> usize {
         let ready = self.ready.iter().map(|batch| batch.spans.len());
         self.filling.len() + ready.sum::<usize>()
+    }
+
+    /// Whether a span of the trace waits.
+    pub fn holds(&self, trace: &TraceId) -> bool {
+        self.filling.iter().any(|span| span.trace == *trace)
+            || self.ready.iter().any(|batch| batch.holds(trace))
     }
 
     pub fn wait(&self, now: Duration) -> Duration {

@@ -5,7 +5,9 @@
 //! two, refused. An obstacle on the server's side holds all lanes of that server, one on the
 //! experiment's side holds that lane alone.
 
+mod answers;
 mod backoff;
+mod feedback;
 mod lane;
 mod lookup;
 mod verdict;
@@ -15,16 +17,14 @@ use std::time::Duration;
 
 use crate::event::EventKey;
 use crate::otlp;
-use crate::report::{Deferral, Delivery, Refusal, Report, Stats};
+use crate::report::{Deferral, Refusal, Report, Stats};
 use crate::settings::{Experiment, Protocol, Settings};
 use crate::span::Encoded;
 use crate::transport::{Method, Request, RequestId, Response, TransportError};
 use backoff::Backoff;
 use lane::{Batch, Lane, Span};
-use verdict::{Obstacle, Verdict, verdict};
+use verdict::Obstacle;
 
-/// How many answers of 5xx a batch gets before it is split: the fault may lie in one span.
-const FAULTS_BEFORE_SPLIT: u32 = 3;
 /// What a span adds to the time its request may take.
 const TIMEOUT_PER_SPAN: Duration = Duration::from_millis(50);
 
@@ -46,6 +46,7 @@ pub enum Due {
 pub struct Outbox {
     servers: Vec<Server>,
     lanes: Vec<Lane>,
+    feedback: feedback::Queue,
     in_flight: BTreeMap<RequestId, InFlight>,
     next_request: u64,
     random: u64,
@@ -64,6 +65,7 @@ struct Server {
 enum InFlight {
     Lookup(LaneId),
     Batch(LaneId, Batch),
+    Feedback(feedback::Assessment),
 }
 
 impl Outbox {
@@ -72,6 +74,7 @@ impl Outbox {
         Self {
             servers: Vec::new(),
             lanes: Vec::new(),
+            feedback: feedback::Queue::new(),
             in_flight: BTreeMap::new(),
             next_request: 0,
             random: seed | 1,
@@ -143,7 +146,7 @@ impl Outbox {
     pub fn spans(&self) -> usize {
         let lanes: usize = self.lanes.iter().map(Lane::spans).sum();
         let in_flight = self.in_flight.values().map(|request| match request {
-            InFlight::Lookup(_) => 0,
+            InFlight::Lookup(_) | InFlight::Feedback(_) => 0,
             InFlight::Batch(_, batch) => batch.spans.len(),
         });
         lanes + in_flight.sum::<usize>()
@@ -160,14 +163,12 @@ impl Outbox {
 
     /// The next request to send, if one can go out now. Further ones may follow before it is answered.
     pub fn poll_request(&mut self, now: Duration, stats: &mut Stats) -> Option<Request> {
-        for index in 0..self.lanes.len() {
-            if let Some(request) = self.request_of(LaneId(index), now) {
-                stats.requests += 1;
-                stats.bytes_sent += request.body.len() as u64;
-                return Some(request);
-            }
-        }
-        None
+        let request = (0..self.lanes.len())
+            .find_map(|index| self.request_of(LaneId(index), now))
+            .or_else(|| self.poll_feedback(now))?;
+        stats.requests += 1;
+        stats.bytes_sent += request.body.len() as u64;
+        Some(request)
     }
 
     fn request_of(&mut self, id: LaneId, now: Duration) -> Option<Request> {
@@ -247,142 +248,10 @@ impl Outbox {
         match self.in_flight.remove(&request) {
             Some(InFlight::Lookup(lane)) => self.on_lookup(now, lane, &answer, stats),
             Some(InFlight::Batch(lane, batch)) => self.on_batch(now, lane, batch, &answer, stats),
+            Some(InFlight::Feedback(assessment)) => {
+                self.on_feedback(now, assessment, &answer, stats);
+            }
             None => {}
-        }
-    }
-
-    fn on_lookup(
-        &mut self,
-        now: Duration,
-        id: LaneId,
-        answer: &Result<Response, TransportError>,
-        stats: &mut Stats,
-    ) {
-        let Some(lane) = self.lanes.get_mut(id.0) else {
-            return;
-        };
-        let Some(server) = self.servers.get_mut(lane.server) else {
-            return;
-        };
-        match lane
-            .lookup
-            .on_answer(answer, &server.settings.server, &lane.experiment)
-        {
-            Ok(()) => server.backoff.reset(),
-            Err(lookup::Failure { obstacle, of_lane }) => {
-                stats.requests_failed += 1;
-                let backoff = if of_lane {
-                    &mut lane.backoff
-                } else {
-                    &mut server.backoff
-                };
-                backoff.fail(now, obstacle, &mut self.random);
-                self.give_back_old(now, id, stats);
-            }
-        }
-    }
-
-    fn on_batch(
-        &mut self,
-        now: Duration,
-        id: LaneId,
-        mut batch: Batch,
-        answer: &Result<Response, TransportError>,
-        stats: &mut Stats,
-    ) {
-        let Some(lane) = self.lanes.get_mut(id.0) else {
-            return;
-        };
-        let Some(server) = self.servers.get_mut(lane.server) else {
-            return;
-        };
-        match verdict(answer, &server.settings.server) {
-            Verdict::Delivered => {
-                server.backoff.reset();
-                lane.backoff.reset();
-                self.delivered(batch, stats);
-            }
-            Verdict::Refused(reason) => {
-                server.backoff.reset();
-                lane.backoff.reset();
-                match batch.split() {
-                    Some(halves) => lane.put_back(halves),
-                    None => self.refused(batch, &reason, stats),
-                }
-            }
-            Verdict::Faulty(obstacle) => {
-                stats.requests_failed += 1;
-                server.backoff.fail(now, obstacle, &mut self.random);
-                batch.tried(now);
-                // A lone faulty span waits behind the others, so as not to hold them up.
-                if batch.attempts >= FAULTS_BEFORE_SPLIT {
-                    match batch.split() {
-                        Some(halves) => lane.put_back(halves),
-                        None => lane.ready.push_back(batch),
-                    }
-                } else {
-                    lane.ready.push_front(batch);
-                }
-                self.give_back_old(now, id, stats);
-            }
-            Verdict::Later(obstacle) => {
-                stats.requests_failed += 1;
-                server.backoff.fail(now, obstacle, &mut self.random);
-                batch.tried(now);
-                lane.ready.push_front(batch);
-                self.give_back_old(now, id, stats);
-            }
-            Verdict::NoExperiment(obstacle) => {
-                stats.requests_failed += 1;
-                lane.lookup = lookup::Lookup::new(&lane.experiment, Protocol::Mlflow);
-                lane.backoff.fail(now, obstacle, &mut self.random);
-                batch.tried(now);
-                lane.ready.push_front(batch);
-                self.give_back_old(now, id, stats);
-            }
-        }
-    }
-
-    fn delivered(&mut self, batch: Batch, stats: &mut Stats) {
-        for span in batch.spans {
-            self.bytes -= span.held().min(self.bytes);
-            stats.spans_delivered += 1;
-            self.report.delivered.push(Delivery {
-                keys: span.keys,
-                trace_id: span.trace,
-            });
-        }
-    }
-
-    fn refused(&mut self, batch: Batch, reason: &str, stats: &mut Stats) {
-        for span in batch.spans {
-            self.bytes -= span.held().min(self.bytes);
-            stats.spans_refused += 1;
-            self.report.refused.push(Refusal {
-                keys: span.keys,
-                reason: reason.to_owned(),
-            });
-        }
-    }
-
-    /// Gives back the batches of a lane that were tried for long enough.
-    fn give_back_old(&mut self, now: Duration, id: LaneId, stats: &mut Stats) {
-        let Some(lane) = self.lanes.get_mut(id.0) else {
-            return;
-        };
-        let Some(server) = self.servers.get(lane.server) else {
-            return;
-        };
-        let patience = server.settings.delivery.retry_max_elapsed;
-        let obstacle = lane.backoff.obstacle().or(server.backoff.obstacle());
-        let reason = obstacle.map_or_else(String::new, |obstacle| obstacle.reason.clone());
-        for span in lane.take_older(now, patience) {
-            self.bytes -= span.held().min(self.bytes);
-            stats.spans_returned += 1;
-            self.report.returned.push(Refusal {
-                keys: span.keys,
-                reason: reason.clone(),
-            });
         }
     }
 
@@ -395,26 +264,26 @@ impl Outbox {
                 let due = lane.due_in(now, &server.settings.delivery)?;
                 Some(due.max(server.backoff.wait(now)).max(lane.wait(now)))
             })
+            .chain(self.feedback_wake(now))
             .min()
     }
 
     /// What became of events since the last time, and what holds up the rest.
     pub fn take_report(&mut self, now: Duration) -> Report {
         let mut report = std::mem::take(&mut self.report);
-        report.deferred = self
-            .lanes
-            .iter()
-            .filter(|lane| !lane.ready.is_empty())
-            .filter_map(|lane| {
-                let server = self.servers.get(lane.server)?;
-                let after = lane.wait(now).max(server.backoff.wait(now));
-                let obstacle = lane.backoff.obstacle().or(server.backoff.obstacle())?;
-                Some(Deferral {
-                    after,
-                    reason: obstacle.reason.clone(),
-                    cause: obstacle.cause,
-                })
+        let lanes = self.lanes.iter().filter(|lane| !lane.ready.is_empty());
+        let obstacles = lanes.filter_map(|lane| {
+            let server = self.servers.get(lane.server)?;
+            let after = lane.wait(now).max(server.backoff.wait(now));
+            let obstacle = lane.backoff.obstacle().or(server.backoff.obstacle())?;
+            Some(Deferral {
+                after,
+                reason: obstacle.reason.clone(),
+                cause: obstacle.cause,
             })
+        });
+        report.deferred = obstacles
+            .chain(self.deferred_feedback(now))
             .min_by_key(|deferral| deferral.after);
         report
     }

@@ -6,6 +6,7 @@
 mod content;
 mod delivery;
 mod read;
+pub mod routes;
 mod server;
 
 pub use content::{Capture, Content, ParentMode};
@@ -23,6 +24,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// What is in them.
     pub content: Content,
+    /// Which go to which experiment.
+    pub routes: Vec<routes::Route>,
 }
 
 /// What is to know of one setting.
@@ -95,9 +98,14 @@ impl SettingError {
 
 /// Every setting, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    [server::TABLE, delivery::TABLE, content::TABLE]
-        .into_iter()
-        .flatten()
+    [
+        server::TABLE,
+        routes::TABLE,
+        delivery::TABLE,
+        content::TABLE,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 impl Settings {

@@ -9,7 +9,7 @@ mod call;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::event::{CallStart, EventError, EventKey, Happening, Timestamp};
+use crate::event::{CallStart, Context, EventError, EventKey, Happening, Timestamp};
 use crate::id::{self, Ids};
 use crate::json::Raw;
 use crate::litellm::streams::OwnedContext;
@@ -17,6 +17,7 @@ use crate::logger::Logger;
 use crate::otlp::SpanWriter;
 use crate::redact;
 use crate::settings::ParentMode;
+use crate::settings::routes::By;
 use body::{Body, media_type};
 
 /// What an open call takes beside its bodies.
@@ -206,7 +207,7 @@ impl Logger {
         ending: &Ending<'_>,
     ) -> Result<(), EventError> {
         let context = wire.context.with(None);
-        let experiment = self.experiment(&context)?;
+        let experiment = self.experiment(context.experiment, |by| routed_by(wire, &context, by))?;
         let destination = experiment.to_string();
         let ids = self.call_ids(wire, &destination);
         let request = wire.request.json();
@@ -217,14 +218,19 @@ impl Logger {
             .ok()
             .filter(|response| !response.is_null());
         let call = call::call(wire, ids, at, ending, (inputs, outputs), &context);
-        self.emit(
+        let keys = vec![wire.key];
+        let trace = self.emit(
             now,
             &call,
-            vec![wire.key],
+            keys,
             &wire.events,
             &experiment,
             ParentMode::Link,
-        )
+        )?;
+        if let Some(id) = &wire.ids {
+            self.remember(id, trace);
+        }
+        Ok(())
     }
 
     /// From the gateway's call id and the start, or else made up from the seed.
@@ -238,5 +244,17 @@ impl Logger {
                 id::derive(&[destination.as_bytes(), &seed, &number, &start])
             }
         }
+    }
+}
+
+/// What a routing rule looks at.
+fn routed_by<'w>(wire: &'w WireCall, context: &Context<'w>, by: &By) -> Option<Cow<'w, str>> {
+    match by {
+        By::Tag(name) => {
+            let tag = context.tags.iter().rev().find(|(key, _)| key == name);
+            tag.map(|(_, value)| Cow::Borrowed(*value))
+        }
+        By::Header(name) => Raw::parse(&wire.headers).ok()?.get(name)?.as_str(),
+        By::Team | By::KeyAlias | By::Organization => None,
     }
 }

@@ -1,0 +1,200 @@
+//! The event hooks: single calls, and streams from their first chunk to their end.
+
+use std::time::Duration;
+
+use super::Logger;
+use crate::event::{Event, EventError, EventKey, Hook};
+use crate::id::{self, SpanId, TraceId};
+use crate::json::Raw;
+use crate::litellm::streams::Part;
+use crate::litellm::{self, Ending, Finished, Payload};
+use crate::policy::Policy;
+use crate::settings::ParentMode;
+
+/// How many calls that ended are remembered: a chunk that comes late is told from a stream that was
+/// never finished, and feedback finds its trace.
+const REMEMBERED: usize = 4096;
+
+impl Logger {
+    /// Takes the event of a hook.
+    pub fn log(&mut self, now: Duration, event: &Event<'_>) -> Result<(), EventError> {
+        let taken = self.take(now, event);
+        match &taken {
+            Ok(()) => self.stats.events += 1,
+            Err(EventError::InvalidPayload(_)) => self.stats.events_invalid += 1,
+            Err(_) => {}
+        }
+        taken
+    }
+
+    fn take(&mut self, now: Duration, event: &Event<'_>) -> Result<(), EventError> {
+        self.make_room(now, event.payload.len())?;
+        let payload = Payload::parse(event.payload)?;
+        match event.hook {
+            Hook::Stream if payload.ends_stream() => {
+                self.end(now, &payload, event, Ending::Success)
+            }
+            Hook::Stream => self.chunk(now, &payload, event),
+            Hook::Success if payload.is_chunk() => self.chunk(now, &payload, event),
+            Hook::Success => self.end(now, &payload, event, Ending::Success),
+            Hook::Failure => self.end(now, &payload, event, Ending::Failure),
+        }
+    }
+
+    fn chunk(
+        &mut self,
+        now: Duration,
+        payload: &Payload<'_>,
+        event: &Event<'_>,
+    ) -> Result<(), EventError> {
+        let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        let id = payload.stream_id().ok_or_else(|| {
+            EventError::InvalidPayload(
+                "a chunk has to name its call: `kwargs.litellm_call_id`, or `response_obj.id`"
+                    .to_owned(),
+            )
+        })?;
+        let part = part(payload, event);
+        let mut policy = Policy::new(&settings.content);
+        self.streams
+            .add(&id, now, &part, &mut policy, &mut self.scratch);
+        Ok(())
+    }
+
+    fn end(
+        &mut self,
+        now: Duration,
+        payload: &Payload<'_>,
+        event: &Event<'_>,
+        ending: Ending,
+    ) -> Result<(), EventError> {
+        let id = payload.stream_id();
+        let stream = id.as_ref().and_then(|id| self.streams.take(id));
+        let Some(mut stream) = stream else {
+            let finished = Finished {
+                payload,
+                opening: None,
+                assembled: None,
+                progress: None,
+                ending,
+                start: event.start,
+                end: event.end,
+                context: &event.context,
+            };
+            return self.emit_event(now, &finished, vec![event.key], &[]);
+        };
+        let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        let mut policy = Policy::new(&settings.content);
+        stream.add(&part(payload, event), &mut policy, &mut self.scratch);
+        let opening = Payload::parse(&stream.opening)?;
+        let assembled = stream.assembled(&opening);
+        let context = stream.context.with(Some(&event.context));
+        let finished = Finished {
+            payload,
+            opening: Some(&opening),
+            assembled: assembled.as_deref().and_then(|text| Raw::parse(text).ok()),
+            progress: Some(stream.progress()),
+            ending,
+            start: event.start.or(stream.start),
+            end: event.end.or(stream.last),
+            context: &context,
+        };
+        let keys = std::mem::take(&mut stream.keys);
+        let earlier: Vec<_> = keys
+            .iter()
+            .copied()
+            .filter(|key| *key != event.key)
+            .collect();
+        let emitted = self.emit_event(now, &finished, keys, &stream.events);
+        if let Err(error) = &emitted {
+            self.refuse(earlier, error.to_string());
+        }
+        emitted
+    }
+
+    /// Ends a stream that nobody ended.
+    pub(super) fn cancel(&mut self, now: Duration, id: &str) {
+        let Some(mut stream) = self.streams.take(id) else {
+            return;
+        };
+        let keys = std::mem::take(&mut stream.keys);
+        if self.ended_trace(id).is_some() {
+            let reason = "the chunk came after its call had ended";
+            self.stats.spans_skipped += 1;
+            return self.outbox.skip(keys, reason);
+        }
+        let emitted = Payload::parse(&stream.opening).and_then(|opening| {
+            let assembled = stream.assembled(&opening);
+            let context = stream.context.with(None);
+            let finished = Finished {
+                payload: &opening,
+                opening: None,
+                assembled: assembled.as_deref().and_then(|text| Raw::parse(text).ok()),
+                progress: Some(stream.progress()),
+                ending: Ending::Cancelled,
+                start: stream.start,
+                end: stream.last,
+                context: &context,
+            };
+            self.emit_event(now, &finished, keys.clone(), &stream.events)
+        });
+        if let Err(error) = emitted {
+            self.refuse(keys, error.to_string());
+        }
+    }
+
+    fn refuse(&mut self, keys: Vec<EventKey>, reason: String) {
+        self.stats.spans_refused += 1;
+        self.outbox.refuse(keys, reason);
+    }
+
+    /// Notes that a call has ended.
+    pub(crate) fn remember(&mut self, id: &str, trace: TraceId) {
+        self.ended.push_back((short(id), trace));
+        if self.ended.len() > REMEMBERED {
+            self.ended.pop_front();
+        }
+    }
+
+    /// The trace of a call that ended lately.
+    pub(super) fn ended_trace(&self, id: &str) -> Option<TraceId> {
+        let id = short(id);
+        let mut latest = self.ended.iter().rev();
+        latest
+            .find(|(ended, _)| *ended == id)
+            .map(|(_, trace)| *trace)
+    }
+
+    fn emit_event(
+        &mut self,
+        now: Duration,
+        finished: &Finished<'_, '_>,
+        keys: Vec<EventKey>,
+        events: &[u8],
+    ) -> Result<(), EventError> {
+        let experiment = self.experiment(finished.context.experiment, |by| {
+            litellm::routed_by(finished.payload, finished.context, by)
+        })?;
+        let call = litellm::call(finished, &experiment.to_string())?;
+        let trace = self.emit(now, &call, keys, events, &experiment, ParentMode::Join)?;
+        if let Some(id) = finished.payload.stream_id() {
+            self.remember(&id, trace);
+        }
+        Ok(())
+    }
+}
+
+fn short(id: &str) -> SpanId {
+    id::derive(&[id.as_bytes()]).span
+}
+
+fn part<'p, 'a>(payload: &'p Payload<'a>, event: &'p Event<'a>) -> Part<'p, 'a> {
+    Part {
+        payload,
+        key: event.key,
+        start: event.start,
+        at: event.time.or(event.end),
+        came: event.time,
+        context: &event.context,
+    }
+}

@@ -1,0 +1,150 @@
+//! What the answers to lookups and batches lead to.
+
+use std::time::Duration;
+
+use super::lane::Batch;
+use super::verdict::{Verdict, verdict};
+use super::{LaneId, Outbox, lookup};
+use crate::report::{Delivery, Refusal, Stats};
+use crate::settings::Protocol;
+use crate::transport::{Response, TransportError};
+
+/// How many answers of 5xx a batch gets before it is split: the fault may lie in one span.
+const FAULTS_BEFORE_SPLIT: u32 = 3;
+
+impl Outbox {
+    pub(super) fn on_lookup(
+        &mut self,
+        now: Duration,
+        id: LaneId,
+        answer: &Result<Response, TransportError>,
+        stats: &mut Stats,
+    ) {
+        let Some(lane) = self.lanes.get_mut(id.0) else {
+            return;
+        };
+        let Some(server) = self.servers.get_mut(lane.server) else {
+            return;
+        };
+        match lane
+            .lookup
+            .on_answer(answer, &server.settings.server, &lane.experiment)
+        {
+            Ok(()) => server.backoff.reset(),
+            Err(lookup::Failure { obstacle, of_lane }) => {
+                stats.requests_failed += 1;
+                let backoff = if of_lane {
+                    &mut lane.backoff
+                } else {
+                    &mut server.backoff
+                };
+                backoff.fail(now, obstacle, &mut self.random);
+                self.give_back_old(now, id, stats);
+            }
+        }
+    }
+
+    pub(super) fn on_batch(
+        &mut self,
+        now: Duration,
+        id: LaneId,
+        mut batch: Batch,
+        answer: &Result<Response, TransportError>,
+        stats: &mut Stats,
+    ) {
+        let Some(lane) = self.lanes.get_mut(id.0) else {
+            return;
+        };
+        let Some(server) = self.servers.get_mut(lane.server) else {
+            return;
+        };
+        match verdict(answer, &server.settings.server) {
+            Verdict::Delivered => {
+                server.backoff.reset();
+                lane.backoff.reset();
+                self.delivered(batch, stats);
+            }
+            Verdict::Refused(reason) => {
+                server.backoff.reset();
+                lane.backoff.reset();
+                match batch.split() {
+                    Some(halves) => lane.put_back(halves),
+                    None => self.refused(batch, &reason, stats),
+                }
+            }
+            Verdict::Faulty(obstacle) => {
+                stats.requests_failed += 1;
+                server.backoff.fail(now, obstacle, &mut self.random);
+                batch.tried(now);
+                // A lone faulty span waits behind the others, so as not to hold them up.
+                if batch.attempts >= FAULTS_BEFORE_SPLIT {
+                    match batch.split() {
+                        Some(halves) => lane.put_back(halves),
+                        None => lane.ready.push_back(batch),
+                    }
+                } else {
+                    lane.ready.push_front(batch);
+                }
+                self.give_back_old(now, id, stats);
+            }
+            Verdict::Later(obstacle) => {
+                stats.requests_failed += 1;
+                server.backoff.fail(now, obstacle, &mut self.random);
+                batch.tried(now);
+                lane.ready.push_front(batch);
+                self.give_back_old(now, id, stats);
+            }
+            Verdict::NoExperiment(obstacle) => {
+                stats.requests_failed += 1;
+                lane.lookup = lookup::Lookup::new(&lane.experiment, Protocol::Mlflow);
+                lane.backoff.fail(now, obstacle, &mut self.random);
+                batch.tried(now);
+                lane.ready.push_front(batch);
+                self.give_back_old(now, id, stats);
+            }
+        }
+    }
+
+    fn delivered(&mut self, batch: Batch, stats: &mut Stats) {
+        for span in batch.spans {
+            self.bytes -= span.held().min(self.bytes);
+            stats.spans_delivered += 1;
+            self.report.delivered.push(Delivery {
+                keys: span.keys,
+                trace_id: span.trace,
+            });
+        }
+    }
+
+    fn refused(&mut self, batch: Batch, reason: &str, stats: &mut Stats) {
+        for span in batch.spans {
+            self.bytes -= span.held().min(self.bytes);
+            stats.spans_refused += 1;
+            self.report.refused.push(Refusal {
+                keys: span.keys,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// Gives back the batches of a lane that were tried for long enough.
+    fn give_back_old(&mut self, now: Duration, id: LaneId, stats: &mut Stats) {
+        let Some(lane) = self.lanes.get_mut(id.0) else {
+            return;
+        };
+        let Some(server) = self.servers.get(lane.server) else {
+            return;
+        };
+        let patience = server.settings.delivery.retry_max_elapsed;
+        let obstacle = lane.backoff.obstacle().or(server.backoff.obstacle());
+        let reason = obstacle.map_or_else(String::new, |obstacle| obstacle.reason.clone());
+        for span in lane.take_older(now, patience) {
+            self.bytes -= span.held().min(self.bytes);
+            stats.spans_returned += 1;
+            self.report.returned.push(Refusal {
+                keys: span.keys,
+                reason: reason.clone(),
+            });
+        }
+    }
+}

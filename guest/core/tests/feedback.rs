@@ -1,0 +1,203 @@
+//! Feedback: an assessment of a call's trace, sent after it.
+
+mod support;
+
+use std::time::Duration;
+
+use logger_core::FlushMode;
+use logger_core::event::Hook;
+use logger_core::feedback::{Feedback, Judge, Source, Subject, Value};
+use logger_core::report::Cause;
+use serde_json::{Value as Json, json};
+use support::*;
+
+const MISSING: &str = r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"Trace not found."}"#;
+
+fn thumbs_up(subject: Subject<'_>) -> Feedback<'_> {
+    Feedback {
+        key: 9,
+        subject,
+        name: "helpful",
+        value: Value::Bool(true),
+        rationale: Some("short \"and\" right"),
+        source: Source {
+            kind: Judge::Human,
+            id: "ada",
+        },
+        experiment: None,
+    }
+}
+
+/// What was sent, in order, as path and body.
+fn sent(logger: &mut logger_core::Logger) -> Vec<(String, Vec<u8>)> {
+    let mut sent = Vec::new();
+    flush_at(logger, NOW, FlushMode::All, |request| {
+        sent.push((
+            request.url.replace("http://mlflow:5000", ""),
+            request.body.clone(),
+        ));
+        answer(200, "")
+    });
+    sent
+}
+
+#[test]
+fn feedback_follows_its_trace() {
+    let mut logger = logger(json!({}));
+    success(&mut logger, 1, "a");
+    logger
+        .log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+        .unwrap();
+    let mut traces = Vec::new();
+    let mut paths = Vec::new();
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        if request.url.ends_with("/v1/traces") {
+            traces.extend(
+                spans_of(request)
+                    .into_iter()
+                    .map(|span| logger_core::id::hex(&span.trace_id)),
+            );
+        }
+        paths.push(request.url.clone());
+        answer(200, "")
+    });
+    assert_eq!(paths.len(), 2);
+    let path = format!("/api/3.0/mlflow/traces/tr-{}/assessments", traces[0]);
+    assert!(paths[1].ends_with(&path), "{paths:?}");
+    let keys: Vec<_> = report
+        .delivered
+        .iter()
+        .map(|delivery| delivery.keys.clone())
+        .collect();
+    assert_eq!(keys, [[1], [9]]);
+    assert_eq!(logger.stats().queued_bytes, 0);
+    assert_eq!(logger.next_wake(NOW), None);
+}
+
+#[test]
+fn a_call_that_ended_long_ago_is_found_by_its_id() {
+    let mut first = logger(json!({}));
+    success(&mut first, 1, "a");
+    let trace = logger_core::id::hex(&span(&mut first).trace_id);
+    let mut later = logger(json!({}));
+    later
+        .log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+        .unwrap();
+    let sent = sent(&mut later);
+    assert!(sent[0].0.contains(&trace), "{sent:?}");
+    let body: Json = serde_json::from_slice(&sent[0].1).unwrap();
+    let id = body["assessment"]["assessment_id"].as_str().unwrap();
+    assert!(id.len() == 34 && id.starts_with("a-"), "{id}");
+    assert_eq!(
+        body["assessment"],
+        json!({
+            "assessment_id": id, "assessment_name": "helpful", "feedback": {"value": true},
+            "source": {"source_type": "HUMAN", "source_id": "ada"}, "rationale": "short \"and\" right",
+        })
+    );
+}
+
+#[test]
+fn a_failed_call_is_found_while_it_is_remembered() {
+    let mut logger = logger(json!({}));
+    log(&mut logger, Hook::Failure, 1, &payload("a")).unwrap();
+    logger
+        .log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+        .unwrap();
+    let mut trace = String::new();
+    flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        if request.url.ends_with("/v1/traces") {
+            trace = logger_core::id::hex(&spans_of(request)[0].trace_id);
+        } else {
+            assert!(request.url.contains(&trace));
+        }
+        answer(200, "")
+    });
+}
+
+#[test]
+fn the_same_feedback_twice_is_one_assessment() {
+    let mut logger = logger(json!({}));
+    let trace = "tr-4bf92f3577b34da6a3ce929d0e0e4736";
+    for _ in 0..2 {
+        logger
+            .log_feedback(NOW, &thumbs_up(Subject::Trace(trace)))
+            .unwrap();
+    }
+    let mut stored = std::collections::BTreeSet::new();
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        let body: Json = serde_json::from_slice(&request.body).unwrap();
+        if stored.insert(body["assessment"]["assessment_id"].to_string()) {
+            answer(200, "")
+        } else {
+            answer(
+                500,
+                r#"{"message":"Failed to create assessment due to a constraint violation."}"#,
+            )
+        }
+    });
+    assert_eq!((stored.len(), report.delivered.len()), (1, 2));
+}
+
+#[test]
+fn feedback_on_a_trace_that_never_comes_is_refused_in_the_end() {
+    let mut logger = logger(json!({"retry_max_elapsed_ms": 60_000}));
+    logger
+        .log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+        .unwrap();
+    success(&mut logger, 1, "other");
+    let mut now = NOW;
+    loop {
+        let report = flush_at(&mut logger, now, FlushMode::All, |request| {
+            if request.url.ends_with("/v1/traces") {
+                answer(200, "")
+            } else {
+                answer(404, MISSING)
+            }
+        });
+        if let Some(refusal) = report.refused.first() {
+            assert_eq!(refusal.keys, [9]);
+            assert!(
+                refusal.reason.contains("Trace not found"),
+                "{}",
+                refusal.reason
+            );
+            break;
+        }
+        let deferral = report.deferred.unwrap();
+        assert_eq!(deferral.cause, Cause::Unavailable);
+        assert!(
+            deferral.reason.contains("waits for its trace"),
+            "{}",
+            deferral.reason
+        );
+        now += deferral.after;
+    }
+    assert!(now - NOW >= Duration::from_secs(60));
+}
+
+#[test]
+fn what_is_no_feedback_is_refused() {
+    let mut logger = logger(json!({}));
+    for subject in [Subject::Trace("tr-1"), Subject::Call(" ")] {
+        assert!(logger.log_feedback(NOW, &thumbs_up(subject)).is_err());
+    }
+    let nan = Feedback {
+        value: Value::Number(f64::NAN),
+        ..thumbs_up(Subject::Call("a"))
+    };
+    assert!(logger.log_feedback(NOW, &nan).is_err());
+    let unnamed = Feedback {
+        name: "",
+        ..thumbs_up(Subject::Call("a"))
+    };
+    assert!(logger.log_feedback(NOW, &unnamed).is_err());
+
+    let mut otlp = support::logger(json!({"protocol": "otlp"}));
+    otlp.log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+        .unwrap();
+    let report = flush_at(&mut otlp, NOW, FlushMode::All, |_| {
+        panic!("nothing to send")
+    });
+    assert!(report.refused[0].reason.contains("protocol"));
+}
