@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use logger_core::FlushMode;
 use logger_core::event as core;
+use logger_core::feedback as about;
 use logger_core::report;
 use logger_core::settings;
 
 use crate::bindings::llm_gateway::hooks::types::{
     CallEventKind, CallStart, Context, Deferral, DeferralCause, Delivery, DeliveryReport, Error,
-    Event, FlushMode as Mode, Header, Hook, Refusal, Setting, SettingError, Stats,
+    Event, Feedback, FeedbackValue, FlushMode as Mode, Header, Hook, Judge, Refusal, Setting,
+    SettingError, Stats, Subject,
 };
 
 pub fn setting(setting: &settings::Setting) -> Setting {
@@ -68,6 +70,32 @@ pub fn event(hook: Hook, event: &Event) -> core::Event<'_> {
         end: event.end_time,
         time: event.time,
         context: context(&event.context),
+    }
+}
+
+pub fn feedback(feedback: &Feedback) -> about::Feedback<'_> {
+    about::Feedback {
+        key: feedback.key,
+        subject: match &feedback.subject {
+            Subject::Call(id) => about::Subject::Call(id),
+            Subject::Trace(id) => about::Subject::Trace(id),
+        },
+        name: &feedback.name,
+        value: match &feedback.value {
+            FeedbackValue::Truth(value) => about::Value::Bool(*value),
+            FeedbackValue::Number(value) => about::Value::Number(*value),
+            FeedbackValue::Text(text) => about::Value::Text(text),
+        },
+        rationale: feedback.rationale.as_deref(),
+        source: about::Source {
+            kind: match feedback.source.kind {
+                Judge::Human => about::Judge::Human,
+                Judge::LlmJudge => about::Judge::LlmJudge,
+                Judge::Code => about::Judge::Code,
+            },
+            id: &feedback.source.id,
+        },
+        experiment: feedback.experiment.as_deref(),
     }
 }
 

@@ -22,8 +22,8 @@ mod bindings {
 
 use bindings::exports::llm_gateway::hooks::logger::{Call, Guest, GuestCall};
 use bindings::llm_gateway::hooks::types::{
-    CallEvent, CallStart, DeliveryReport, Description, Error, Event, Failure, FlushMode as Mode,
-    Header, Hook, HookedEvent, Stats, Timestamp,
+    CallEvent, CallStart, DeliveryReport, Description, Error, Event, Failure, Feedback,
+    FlushMode as Mode, Header, Hook, HookedEvent, Stats, Timestamp,
 };
 use bindings::wasi::clocks::monotonic_clock;
 
@@ -82,6 +82,14 @@ impl Guest for Component {
             .iter()
             .map(|HookedEvent { hook, event }| log(*hook, event))
             .collect()
+    }
+
+    fn log_feedback(feedback: Feedback) -> Result<(), Error> {
+        with(|logger| {
+            logger
+                .log_feedback(now(), &convert::feedback(&feedback))
+                .map_err(convert::event_error)
+        })
     }
 
     fn flush(mode: Mode) -> Result<DeliveryReport, Error> {
