@@ -7,19 +7,22 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 use toml::Table;
 use toml::de::{DeTable, DeValue};
 
+mod gateway;
 mod read;
 
-use crate::origin::Origin;
+pub use gateway::{Limits, Metrics, Queue, Upstream};
+
 use crate::settings::{Layer, Source};
 use read::Reader;
 
 /// What a configuration file says.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Config {
     /// Where the gateway listens.
     pub listen: Option<SocketAddr>,
@@ -31,24 +34,12 @@ pub struct Config {
     pub logger: Layer,
     /// Where events are kept until they are delivered.
     pub spool: Option<Spool>,
-}
-
-/// `[metrics]`
-#[derive(Debug)]
-pub struct Metrics {
-    /// The address.
-    pub listen: SocketAddr,
-}
-
-/// `[[upstream]]`
-#[derive(Debug)]
-pub struct Upstream {
-    /// The first part of the paths that go there.
-    pub prefix: String,
-    /// What takes the prefix's place.
-    pub base_url: String,
-    /// The provider's name. Absent: told from path, host and body.
-    pub provider: Option<String>,
+    /// What a call may take.
+    pub limits: Limits,
+    /// What is waiting to be logged.
+    pub queue: Queue,
+    /// How long calls under way, and then their logging, may take when the gateway ends.
+    pub drain_timeout: Duration,
 }
 
 /// `[spool]`
@@ -125,13 +116,11 @@ impl Config {
         let mut root = Reader::new("", &table);
         let config = Self {
             listen: root.parsed("listen", "an address and port, such as \"127.0.0.1:8080\""),
-            metrics: root.table("metrics", |metrics| {
-                let listen =
-                    metrics.parsed("listen", "an address and port, such as \"127.0.0.1:9090\"");
-                let listen = metrics.required("listen", listen)?;
-                Some(Metrics { listen })
-            }),
-            upstreams: root.tables("upstream", upstream),
+            drain_timeout: gateway::drain_timeout(&mut root),
+            metrics: root.table("metrics", gateway::metrics),
+            limits: root.table("limits", gateway::limits).unwrap_or_default(),
+            queue: root.table("queue", gateway::queue).unwrap_or_default(),
+            upstreams: root.tables("upstream", gateway::upstream),
             logger: root.layer("logger", |key| {
                 Source::File(path.to_owned(), lines.of_key(key))
             }),
@@ -143,7 +132,7 @@ impl Config {
             }),
         };
         let mut faults = root.finish();
-        faults.extend(repeated_prefixes(&config.upstreams));
+        faults.extend(gateway::repeated_prefixes(&config.upstreams));
         for fault in &mut faults {
             fault.line = lines.of_key(&fault.key);
         }
@@ -154,56 +143,6 @@ impl Config {
             Err(faults)
         }
     }
-}
-
-fn upstream(upstream: &mut Reader<'_>) -> Option<Upstream> {
-    let prefix = upstream.text("prefix");
-    let base_url = upstream.text("base_url");
-    let provider = upstream.text("provider");
-    if prefix
-        .as_ref()
-        .is_some_and(|prefix| !prefix.starts_with('/'))
-    {
-        upstream.fault("prefix", "has to begin with a slash, such as \"/openai\"");
-    }
-    if base_url
-        .as_ref()
-        .is_some_and(|url| Origin::parse(url).is_none())
-    {
-        upstream.fault(
-            "base_url",
-            "expected a URL that begins with http:// or https://",
-        );
-    }
-    if provider.as_ref().is_some_and(String::is_empty) {
-        upstream.fault(
-            "provider",
-            "is empty; leave it out to have it told from the request",
-        );
-    }
-    let prefix = upstream.required("prefix", prefix);
-    let base_url = upstream.required("base_url", base_url);
-    Some(Upstream {
-        prefix: prefix?,
-        base_url: base_url?,
-        provider,
-    })
-}
-
-fn repeated_prefixes(upstreams: &[Upstream]) -> Vec<Fault> {
-    let mut seen = BTreeMap::new();
-    let mut faults = Vec::new();
-    for (index, upstream) in upstreams.iter().enumerate() {
-        let prefix = upstream.prefix.trim_end_matches('/');
-        if let Some(first) = seen.insert(prefix, index) {
-            faults.push(Fault {
-                line: None,
-                key: format!("upstream.{index}.prefix"),
-                reason: format!("is the prefix of upstream number {} already", first + 1),
-            });
-        }
-    }
-    faults
 }
 
 fn no_toml(text: &str, error: &toml::de::Error) -> Fault {

@@ -31,14 +31,18 @@ pub mod config;
 mod engine;
 mod error;
 pub mod find;
+pub mod gateway;
 mod logger;
 mod meter;
 mod origin;
 mod outbound;
+mod pending;
 mod plugin;
 pub mod replay;
 mod settings;
 mod state;
+mod timed;
+mod tls;
 
 pub use call::{Call, CallEvent, CallStart, Failure, Header, Timestamp};
 pub use engine::{CodeCache, Engine, EngineError, Limits};

@@ -1,4 +1,5 @@
-//! The gateway binary: recordings replayed, configurations checked, the plugin looked at.
+//! The gateway binary: calls forwarded, recordings replayed, configurations checked, the plugin looked
+//! at.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::log::LogOptions;
-use commands::{check, plugin_info, replay};
+use commands::{check, plugin_info, replay, serve};
 
 /// Logs LLM calls to MLflow through a sandboxed WebAssembly plugin.
 #[derive(Parser)]
@@ -24,15 +25,18 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Replay(replay::Options),
+    Serve(serve::Options),
     Check(check::Options),
     PluginInfo(plugin_info::Options),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    cli.log.install();
+    let serving = matches!(cli.command, Command::Serve(_));
+    cli.log.install(serving);
     let result = match cli.command {
         Command::Replay(options) => replay::run(options, cli.log.quiet),
+        Command::Serve(options) => serve::run(options),
         Command::Check(options) => check::run(options),
         Command::PluginInfo(options) => plugin_info::run(options),
     };

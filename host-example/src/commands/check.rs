@@ -25,6 +25,11 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Ok(config) => config,
         Err(error) => return Ok(bad(&error.to_string())),
     };
+    let faults = host_example::gateway::check(&config);
+    if !faults.is_empty() {
+        let path = options.config.clone();
+        return Ok(bad(&ConfigError { path, faults }.to_string()));
+    }
     let fault = runtime()?.block_on(async {
         let plugin = options.plugin.load(2).await?;
         let (settings, fault) = settings(&plugin, [config.logger]).await?;

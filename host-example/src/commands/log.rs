@@ -28,9 +28,10 @@ enum Format {
 }
 
 impl LogOptions {
-    /// Sends all log lines to stderr from here on.
-    pub fn install(&self) {
-        let level = match (self.quiet, self.verbose) {
+    /// Sends all log lines to stderr from here on. A server says more by itself than a command that
+    /// somebody waits for.
+    pub fn install(&self, serving: bool) {
+        let level = match (self.quiet, self.verbose + u8::from(serving)) {
             (true, _) => "error",
             (_, 0) => "warn",
             (_, 1) => "info",

@@ -4,6 +4,7 @@ pub mod check;
 pub mod log;
 pub mod plugin_info;
 pub mod replay;
+pub mod serve;
 
 use std::path::{Path, PathBuf};
 
@@ -78,4 +79,17 @@ pub fn file_layer(path: Option<&Path>) -> Result<Layer> {
         Some(path) => host_example::config::Config::load(path)?.logger,
         None => Layer::new(),
     })
+}
+
+/// A setting that the plugin refused, by where it stands.
+pub fn bad_setting(settings: &Settings, key: &str, reason: &str) -> String {
+    match settings.source(key) {
+        Some(source) => format!("{source}: `{key}`: {reason}"),
+        None if key == "tracking_uri" => {
+            "no MLflow server is named; pass --tracking-uri http://127.0.0.1:5000, set `tracking_uri` \
+             under [logger] of the file for --config, or set MLFLOW_TRACKING_URI"
+                .to_owned()
+        }
+        None => format!("`{key}`: {reason}"),
+    }
 }

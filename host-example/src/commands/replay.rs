@@ -13,7 +13,7 @@ use host_example::{Layer, Origin, Settings, Source};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::{PluginOptions, file_layer, runtime, settings};
+use super::{PluginOptions, bad_setting, file_layer, runtime, settings};
 
 /// Some lines were rejected; the others were delivered.
 const REJECTED: u8 = 3;
@@ -135,18 +135,6 @@ fn progress(size: Option<u64>) -> ProgressBar {
     };
     let style = ProgressStyle::with_template(template);
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn bad_setting(settings: &Settings, key: &str, reason: &str) -> String {
-    match settings.source(key) {
-        Some(source) => format!("{source}: `{key}`: {reason}"),
-        None if key == "tracking_uri" => {
-            "no MLflow server is named; pass --tracking-uri http://127.0.0.1:5000, set `tracking_uri` \
-             under [logger] of the file for --config, or set MLFLOW_TRACKING_URI"
-                .to_owned()
-        }
-        None => format!("`{key}`: {reason}"),
-    }
 }
 
 /// What ended the replay, where, and how to mend it.

@@ -76,6 +76,12 @@ impl<'a> Reader<'a> {
         count.or_else(|| self.wrong(key, &format!("a whole number from {least}"), value))
     }
 
+    pub fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.get(key)?;
+        let truth = value.as_bool();
+        truth.or_else(|| self.wrong(key, "true or false", value))
+    }
+
     pub fn table<T>(
         &mut self,
         key: &'static str,

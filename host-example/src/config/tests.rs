@@ -78,7 +78,8 @@ fn all_faults_are_told_each_with_its_line() {
         (1, "listen: expected an address and port"),
         (
             2,
-            "log: unknown key; known here are `listen`, `metrics`, `upstream`, `logger`, `spool`",
+            "log: unknown key; known here are `listen`, `drain_timeout_ms`, `metrics`, `limits`, `queue`, \
+             `upstream`, `logger`, `spool`",
         ),
         (4, "metrics.port: unknown key"),
         (3, "metrics.listen: is missing"),

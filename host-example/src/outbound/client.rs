@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
@@ -16,6 +16,7 @@ use wasmtime_wasi_http::Error;
 use super::failure;
 use super::upload::Upload;
 use crate::origin::Origin;
+use crate::tls::{self, TlsError};
 
 /// Kept connections are dropped before servers do that, 2 s with gunicorn and 5 s with uvicorn: a
 /// request sent into a closing connection is lost.
@@ -65,7 +66,7 @@ impl Client {
         let tls = if origin.tls {
             self.verified()?
         } else {
-            trusting(RootCertStore::empty())?
+            tls::trusting(RootCertStore::empty()).map_err(failed)?
         };
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
@@ -81,17 +82,11 @@ impl Client {
     }
 
     fn verified(&self) -> Result<ClientConfig, Error> {
-        if let Some(roots) = &self.roots {
-            return trusting(roots.clone());
-        }
-        let builder = builder()?;
-        let with_roots = builder.with_native_roots().map_err(|error| {
-            tls(format!(
-                "the system's certificates could not be read ({error}); install the package \
-                 ca-certificates or point SSL_CERT_FILE to a file of them"
-            ))
-        })?;
-        Ok(with_roots.with_no_client_auth())
+        let config = match &self.roots {
+            Some(roots) => tls::trusting(roots.clone()),
+            None => tls::system(),
+        };
+        config.map_err(failed)
     }
 
     /// Trusts these certificates instead of the system's.
@@ -101,20 +96,6 @@ impl Client {
     }
 }
 
-fn trusting(roots: RootCertStore) -> Result<ClientConfig, Error> {
-    Ok(builder()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, Error> {
-    ClientConfig::builder_with_provider(std::sync::Arc::new(
-        rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .map_err(|error| tls(error.to_string()))
-}
-
-fn tls(words: String) -> Error {
-    Error::InternalError(Some(format!("TLS failed: {words}")))
+fn failed(error: TlsError) -> Error {
+    Error::InternalError(Some(format!("TLS failed: {error}")))
 }

@@ -7,7 +7,7 @@ use wasmtime_wasi_http::Error;
 
 /// Looks through an error's causes for the one that says most. Where `wasi:http` has no case that
 /// keeps the words, they go into `internal-error`.
-pub(super) fn explain(error: &(dyn StdError + 'static)) -> Error {
+pub(crate) fn explain(error: &(dyn StdError + 'static)) -> Error {
     let mut words = Vec::new();
     let mut next = Some(error);
     while let Some(cause) = next {

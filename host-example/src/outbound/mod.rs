@@ -4,9 +4,8 @@
 //! name is looked up. The others go out over a client with timeouts, TLS verified against the
 //! system's certificates, and no redirects followed.
 
-mod body;
 mod client;
-mod failure;
+pub(crate) mod failure;
 mod upload;
 
 use std::time::Duration;
@@ -16,7 +15,7 @@ use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::origin::Origin;
-use body::Timed;
+use crate::timed::{Timed, TimedError};
 use client::Client;
 use upload::Upload;
 
@@ -132,10 +131,19 @@ impl WasiHttpHooks for Outbound {
                     return Err(error);
                 }
             };
-            let response =
-                response.map(|body| Timed::new(body, timeouts.between_bytes).boxed_unsync());
+            let response = response.map(|body| {
+                let body = Timed::new(body, timeouts.between_bytes);
+                body.map_err(body_failed).boxed_unsync()
+            });
             Ok((response, Box::new(async { Ok(()) }) as Rest))
         })
+    }
+}
+
+fn body_failed(error: TimedError<hyper::Error>) -> Error {
+    match error {
+        TimedError::TooSlow(_) => Error::ConnectionReadTimeout,
+        TimedError::Body(error) => failure::explain(&error),
     }
 }
 

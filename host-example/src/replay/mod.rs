@@ -8,7 +8,6 @@ mod double;
 mod ledger;
 mod lines;
 mod patience;
-mod pending;
 mod recorded;
 mod sink;
 mod time;
@@ -25,6 +24,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::bindings::llm_gateway::hooks::types::DeferralCause;
 use crate::error::LoggerError;
+use crate::pending::Keyed;
 use crate::plugin::Plugin;
 use crate::settings::Settings;
 use ledger::Ledger;

@@ -9,6 +9,7 @@ use logger_core::json::{Kind, Raw};
 
 use super::time;
 use crate::bindings::llm_gateway::hooks::types::{Context, Event, Hook, HookedEvent, Tag};
+use crate::pending::Keyed;
 
 /// An event to be logged.
 #[derive(Clone, Debug)]
@@ -25,6 +26,16 @@ pub struct Recorded {
     user: Option<String>,
     experiment: Option<String>,
     tags: Vec<(String, String)>,
+}
+
+impl Keyed for Recorded {
+    fn key(&self) -> u64 {
+        self.line
+    }
+
+    fn size(&self) -> usize {
+        self.text.len() + size_of::<Self>()
+    }
 }
 
 impl Recorded {
@@ -73,11 +84,6 @@ impl Recorded {
             text: String::new(),
         };
         Ok(Self { text, ..recorded })
-    }
-
-    /// The bytes it takes to hold it, about.
-    pub fn size(&self) -> usize {
-        self.text.len() + size_of::<Self>()
     }
 
     /// What tells calls apart: the id litellm gave the call, else the response's.

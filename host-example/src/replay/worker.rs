@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use super::Stop;
 use super::ledger::Ledger;
 use super::patience::Patience;
-use super::pending::Pending;
 use super::recorded::Recorded;
 use super::sink::{Sink, Sinks};
 use crate::bindings::llm_gateway::hooks::types::DeferralCause;
 use crate::error::{LoggerError, Refusal};
 use crate::logger::{DeliveryReport, FlushMode};
+use crate::pending::Pending;
 
 /// What one `log-events` takes.
 const BATCH_EVENTS: usize = 256;
@@ -32,7 +32,7 @@ pub(super) struct Worker<'a, F: Sinks> {
     sinks: F,
     sink: F::Sink,
     ledger: &'a Mutex<Ledger>,
-    pending: Pending,
+    pending: Pending<Recorded>,
     patience: Patience,
     care: Care,
     /// Flushes that trapped since anything was settled.
@@ -131,7 +131,7 @@ impl<'a, F: Sinks> Worker<'a, F> {
                 _ => 0,
             };
             if silent == SILENT_FLUSHES {
-                for line in self.pending.lines() {
+                for line in self.pending.keys() {
                     self.reject(
                         line,
                         "the plugin took the event and never reported what became of it",
@@ -310,7 +310,7 @@ impl<'a, F: Sinks> Worker<'a, F> {
             2 => self.care = Care::FlushingEach,
             // Not even one by one could it be told which event it is.
             _ => {
-                for line in self.pending.lines() {
+                for line in self.pending.keys() {
                     self.reject(line, reason.as_str());
                 }
             }

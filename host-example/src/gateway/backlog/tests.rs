@@ -1,0 +1,97 @@
+use super::*;
+use crate::gateway::record::{Copied, Record};
+
+/// A call that takes this much of the budget.
+pub fn record(backlog: &Backlog, key: u64, bytes: usize) -> Option<Record> {
+    let mut weight = Weight::none(backlog.budget());
+    backlog.make_room(&mut weight, bytes).then(|| Record {
+        key,
+        call_id: format!("call-{key}"),
+        at: 1,
+        method: "POST".to_owned(),
+        path: "/v1/chat/completions".to_owned(),
+        authority: "api.example".to_owned(),
+        provider: None,
+        traceparent: None,
+        headers: Vec::new(),
+        request: Copied::default(),
+        head: None,
+        response: Copied::default(),
+        ended: 2,
+        failure: None,
+        weight,
+    })
+}
+
+pub fn backlog(bytes: usize) -> Arc<Backlog> {
+    Arc::new(Backlog::new(Budget::new(bytes), Metrics::new()))
+}
+
+fn push(backlog: &Backlog, key: u64, bytes: usize) {
+    backlog.push(record(backlog, key, bytes).unwrap());
+}
+
+#[tokio::test]
+async fn the_oldest_makes_room() {
+    let backlog = backlog(10);
+    for key in 1..=3 {
+        push(&backlog, key, 4);
+    }
+    assert_eq!(backlog.take().await.unwrap().key, 2);
+    assert_eq!(backlog.take().await.unwrap().key, 3);
+    let text = backlog.metrics.encode(backlog.budget()).unwrap();
+    assert!(
+        text.contains("gateway_logged_total{fate=\"Dropped\"} 1"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_not_dropped_for_more() {
+    let backlog = backlog(10);
+    let under_way = record(&backlog, 1, 8);
+    assert!(under_way.is_some() && record(&backlog, 2, 4).is_none());
+    push(&backlog, 3, 2);
+    // What can never fit costs nobody anything.
+    assert!(record(&backlog, 4, 11).is_none());
+    assert_eq!(backlog.take().await.unwrap().key, 3);
+}
+
+#[tokio::test]
+async fn a_closed_one_is_emptied_and_ends() {
+    let backlog = backlog(100);
+    push(&backlog, 1, 1);
+    let waiting = {
+        let backlog = backlog.clone();
+        tokio::spawn(
+            async move { [backlog.take().await, backlog.take().await].map(|r| r.is_some()) },
+        )
+    };
+    tokio::task::yield_now().await;
+    backlog.close();
+    assert_eq!(waiting.await.unwrap(), [true, false]);
+    push(&backlog, 2, 1);
+    assert!(backlog.take().await.is_none());
+    assert_eq!(backlog.budget().held(), 0);
+}
+
+#[tokio::test]
+async fn every_call_wakes_somebody() {
+    let backlog = backlog(1000);
+    let taking: Vec<_> = (0..3)
+        .map(|_| {
+            let backlog = backlog.clone();
+            tokio::spawn(async move { backlog.take().await.map(|record| record.key) })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    for key in 0..3 {
+        push(&backlog, key, 1);
+    }
+    let mut taken = Vec::new();
+    for task in taking {
+        taken.push(task.await.unwrap().unwrap());
+    }
+    taken.sort_unstable();
+    assert_eq!(taken, [0, 1, 2]);
+}

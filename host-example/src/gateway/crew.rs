@@ -1,0 +1,142 @@
+//! The workers, each on a thread of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::sync::{oneshot, watch};
+
+use super::StartError;
+use super::backlog::Backlog;
+use super::metrics::Metrics;
+use super::worker::Worker;
+use crate::config::Queue;
+use crate::error::LoggerError;
+use crate::plugin::Plugin;
+use crate::settings::Settings;
+
+/// By how much logging gives way to the request path where both want the CPU.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// The workers of a gateway.
+pub(super) struct Crew {
+    ended: Vec<oneshot::Receiver<usize>>,
+    within: watch::Sender<Duration>,
+}
+
+/// What a worker is made of.
+struct Equipment {
+    plugin: Plugin,
+    settings: watch::Receiver<Settings>,
+    backlog: Arc<Backlog>,
+    metrics: Arc<Metrics>,
+    most: usize,
+    within: watch::Receiver<Duration>,
+}
+
+impl Crew {
+    /// Starts them; each has its instance with its settings when this returns.
+    pub async fn start(
+        plugin: &Plugin,
+        queue: Queue,
+        settings: &watch::Receiver<Settings>,
+        backlog: &Arc<Backlog>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, StartError> {
+        let (within, within_receiver) = watch::channel(Duration::MAX);
+        let mut ended = Vec::new();
+        for number in 0..queue.workers {
+            let equipment = Equipment {
+                plugin: plugin.clone(),
+                settings: settings.clone(),
+                backlog: backlog.clone(),
+                metrics: metrics.clone(),
+                // The other half is for calls that are under way or wait.
+                most: queue.max_bytes / 2 / usize::from(queue.workers),
+                within: within_receiver.clone(),
+            };
+            let (started, has_started) = oneshot::channel();
+            let (end, has_ended) = oneshot::channel();
+            std::thread::Builder::new()
+                .name(format!("logger-{number}"))
+                .spawn(move || work(equipment, started, end))
+                .map_err(StartError::Thread)?;
+            match has_started.await {
+                Ok(result) => result?,
+                Err(_) => {
+                    return Err(StartError::Thread(std::io::Error::other(
+                        "it ended at once",
+                    )));
+                }
+            }
+            ended.push(has_ended);
+        }
+        Ok(Self { ended, within })
+    }
+
+    /// Has them deliver all that there is, and answers how many calls they could not deliver.
+    pub async fn stop(self, backlog: &Backlog, within: Duration) -> usize {
+        self.within.send_replace(within);
+        backlog.close();
+        let mut undelivered = 0;
+        for ended in self.ended {
+            match ended.await {
+                Ok(calls) => undelivered += calls,
+                Err(_) => tracing::error!("a thread for logging has ended early"),
+            }
+        }
+        undelivered
+    }
+}
+
+fn work(
+    equipment: Equipment,
+    started: oneshot::Sender<Result<(), StartError>>,
+    ended: oneshot::Sender<usize>,
+) {
+    give_way();
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Nobody waits for the answer once the gateway has given up starting.
+            let _ = started.send(Err(StartError::Thread(error)));
+            return;
+        }
+    };
+    let mut within = equipment.within.clone();
+    runtime.block_on(async {
+        let mut worker = match equipment.worker().await {
+            Ok(worker) => worker,
+            Err(error) => {
+                let _ = started.send(Err(error.into()));
+                return;
+            }
+        };
+        let _ = started.send(Ok(()));
+        worker.run().await;
+        let within = *within.borrow_and_update();
+        let _ = ended.send(worker.close(within).await);
+    });
+}
+
+impl Equipment {
+    async fn worker(self) -> Result<Worker<Plugin>, LoggerError> {
+        Worker::start(
+            self.plugin,
+            self.settings,
+            self.backlog,
+            self.metrics,
+            self.most,
+        )
+        .await
+    }
+}
+
+/// Lowers this thread's priority; where that cannot be, nothing is lost.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!("logging keeps the priority of the request path: {error}");
+    }
+}

@@ -1,0 +1,252 @@
+//! One call under way: what is recorded and counted of it, from its request to its end.
+//!
+//! Everybody who sees a part of it holds the same [`Exchange`]: the request's body, the response's,
+//! and the [`Guard`] that ends it where nobody else does. Nothing here waits.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, StatusCode};
+use hyper::body::Bytes;
+
+use super::backlog::Backlog;
+use super::budget::Weight;
+use super::headers;
+use super::metrics::CallMetrics;
+use super::record::{Copied, Failed, Fields, Head, Record};
+use crate::call::Timestamp;
+
+/// What a part that is kept takes beside its bytes.
+const PART: usize = size_of::<(Timestamp, Bytes)>();
+
+/// A call under way. Clones are of the same call.
+#[derive(Clone)]
+pub(super) struct Exchange(Arc<Inner>);
+
+struct Inner {
+    began: Instant,
+    began_at: Timestamp,
+    metrics: CallMetrics,
+    /// Where the record goes; none: the call is not logged.
+    backlog: Option<Arc<Backlog>>,
+    log_body_bytes: usize,
+    /// Set where the gateway itself ends calls.
+    closing: Arc<AtomicBool>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    record: Option<Record>,
+    ended: bool,
+}
+
+/// What an exchange needs to know of its surroundings.
+pub(super) struct Surroundings {
+    /// Where the record goes; none: the call is not logged.
+    pub backlog: Option<Arc<Backlog>>,
+    /// How much of each body is logged.
+    pub log_body_bytes: usize,
+    /// Set where the gateway itself ends calls.
+    pub closing: Arc<AtomicBool>,
+    /// Where it is counted.
+    pub metrics: CallMetrics,
+}
+
+/// Ends a call that nobody else has ended: its client went away.
+pub(super) struct Guard(Exchange);
+
+/// What a record begins with, beside its time.
+pub(super) struct Beginning {
+    /// As in [`Record`].
+    pub key: u64,
+    /// As in [`Record`].
+    pub call_id: String,
+    /// As in [`Record`].
+    pub method: String,
+    /// As in [`Record`].
+    pub path: String,
+    /// As in [`Record`].
+    pub authority: String,
+    /// As in [`Record`].
+    pub provider: Option<String>,
+    /// As in [`Record`].
+    pub traceparent: Option<String>,
+    /// As in [`Record`].
+    pub headers: Fields,
+}
+
+impl Exchange {
+    /// A request has come.
+    pub fn begin(around: Surroundings, beginning: impl FnOnce() -> Beginning) -> Self {
+        let began_at = now();
+        let record = around
+            .backlog
+            .as_ref()
+            .and_then(|backlog| record(backlog, began_at, beginning()));
+        Self(Arc::new(Inner {
+            began: Instant::now(),
+            began_at,
+            metrics: around.metrics,
+            backlog: around.backlog,
+            log_body_bytes: around.log_body_bytes,
+            closing: around.closing,
+            open: Mutex::new(Open {
+                record,
+                ended: false,
+            }),
+        }))
+    }
+
+    /// A part of the request's body has passed.
+    pub fn request_part(&self, part: &Bytes) {
+        self.keep(part, |record| &mut record.request);
+    }
+
+    /// A part of the response's body has passed.
+    pub fn response_part(&self, part: &Bytes) {
+        self.keep(part, |record| &mut record.response);
+    }
+
+    /// The response's head has come.
+    pub fn head(&self, status: StatusCode, fields: &HeaderMap) {
+        self.answered(status);
+        let at = self.now();
+        if let Some(record) = &mut self.open().record {
+            record.head = Some(Head {
+                at,
+                status: status.as_u16(),
+                headers: headers::kept(fields),
+            });
+        }
+    }
+
+    /// The client is sent this status.
+    pub fn answered(&self, status: StatusCode) {
+        self.0.metrics.answered(status.as_u16(), self.seconds());
+    }
+
+    /// The response has ended as it should.
+    pub fn finish(&self) {
+        self.end(None);
+    }
+
+    /// The call has failed.
+    pub fn fail(&self, kind: &'static str, message: impl Into<String>) {
+        let message = message.into();
+        self.end(Some(Failed { kind, message }));
+    }
+
+    fn end(&self, failure: Option<Failed>) {
+        let record = {
+            let mut open = self.open();
+            if std::mem::replace(&mut open.ended, true) {
+                return;
+            }
+            open.record.take()
+        };
+        let kind = failure.as_ref().map(|failed| failed.kind);
+        self.0.metrics.ended(kind, self.seconds());
+        if let (Some(mut record), Some(backlog)) = (record, &self.0.backlog) {
+            record.ended = self.now();
+            record.failure = failure;
+            backlog.push(record);
+        }
+    }
+
+    fn keep(&self, part: &Bytes, body: impl FnOnce(&mut Record) -> &mut Copied) {
+        let Some(backlog) = &self.0.backlog else {
+            return;
+        };
+        let at = self.now();
+        let mut open = self.open();
+        let Some(record) = &mut open.record else {
+            return;
+        };
+        let mut weight = std::mem::replace(&mut record.weight, Weight::none(backlog.budget()));
+        let body = body(record);
+        let wanted = self
+            .0
+            .log_body_bytes
+            .saturating_sub(body.kept)
+            .min(part.len());
+        let room = wanted > 0 && !body.is_cut() && backlog.make_room(&mut weight, wanted + PART);
+        body.add(at, part, if room { wanted } else { 0 });
+        record.weight = weight;
+    }
+
+    fn seconds(&self) -> f64 {
+        self.0.began.elapsed().as_secs_f64()
+    }
+
+    /// The wall clock's time at the beginning and a clock that never goes back from there.
+    fn now(&self) -> Timestamp {
+        let since = u64::try_from(self.0.began.elapsed().as_nanos()).unwrap_or(0);
+        self.0.began_at.saturating_add(since)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Guard {
+    /// For this call.
+    pub fn new(exchange: Exchange) -> Self {
+        Self(exchange)
+    }
+
+    /// The call.
+    pub fn exchange(&self) -> &Exchange {
+        &self.0
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.0.0.closing.load(Relaxed) {
+            let message = "the gateway ended before the response had";
+            self.0.fail("gateway-shutdown", message);
+        } else {
+            let message = "the client went away before the response had ended";
+            self.0.fail("client-disconnected", message);
+        }
+    }
+}
+
+/// A record, if there is room for one.
+fn record(backlog: &Backlog, at: Timestamp, beginning: Beginning) -> Option<Record> {
+    let headers = beginning.headers;
+    let fields = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 48);
+    let size = size_of::<Record>() + beginning.path.len() + fields.sum::<usize>() + 128;
+    let mut weight = Weight::none(backlog.budget());
+    if !backlog.make_room(&mut weight, size) {
+        backlog.count_lost();
+        return None;
+    }
+    Some(Record {
+        key: beginning.key,
+        call_id: beginning.call_id,
+        at,
+        method: beginning.method,
+        path: beginning.path,
+        authority: beginning.authority,
+        provider: beginning.provider,
+        traceparent: beginning.traceparent,
+        headers,
+        request: Copied::default(),
+        head: None,
+        response: Copied::default(),
+        ended: at,
+        failure: None,
+        weight,
+    })
+}
+
+fn now() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(0))
+}

@@ -1,0 +1,149 @@
+//! One call as it passed: what is kept of it until it has been logged.
+//!
+//! A call is recorded whole and handed on when it has ended, so that the request path sends one
+//! message a call, what does not fit is a whole call, and a call can be logged again when an instance
+//! is lost. Bodies are kept as the parts that came, shared with the connection: nothing is copied.
+
+use hyper::body::Bytes;
+
+use super::budget::Weight;
+use crate::call::Timestamp;
+use crate::pending::Keyed;
+
+/// A call that has ended.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// The call's number in this process.
+    pub key: u64,
+    /// The call's own id: logged again under it, it is the same trace.
+    pub call_id: String,
+    /// When the request came.
+    pub at: Timestamp,
+    /// The request's method.
+    pub method: String,
+    /// Its path with its query, as at the upstream, without credentials.
+    pub path: String,
+    /// Host and port of the upstream.
+    pub authority: String,
+    /// The provider's name, where the configuration tells it.
+    pub provider: Option<String>,
+    /// The caller's span.
+    pub traceparent: Option<String>,
+    /// The request's header fields, without credentials.
+    pub headers: Fields,
+    /// The request's body.
+    pub request: Copied,
+    /// The response's head, if one came.
+    pub head: Option<Head>,
+    /// The response's body.
+    pub response: Copied,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How it failed, if it did.
+    pub failure: Option<Failed>,
+    /// What it takes of the budget.
+    pub weight: Weight,
+}
+
+/// Header fields.
+pub(super) type Fields = Vec<(String, Vec<u8>)>;
+
+/// A response's head.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// When it came.
+    pub at: Timestamp,
+    /// The status.
+    pub status: u16,
+    /// The header fields, without credentials.
+    pub headers: Fields,
+}
+
+/// How a call failed, where it did not end with a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failed {
+    /// One word.
+    pub kind: &'static str,
+    /// In words.
+    pub message: String,
+}
+
+/// A body as far as it is kept.
+#[derive(Debug, Default)]
+pub(super) struct Copied {
+    /// The parts, each with when it came.
+    pub parts: Vec<(Timestamp, Bytes)>,
+    /// Bytes that are kept.
+    pub kept: usize,
+    /// Bytes that came.
+    pub came: u64,
+}
+
+impl Copied {
+    /// Keeps a part, or its beginning where `room` is less. Once cut, nothing more is kept.
+    pub fn add(&mut self, at: Timestamp, part: &Bytes, room: usize) {
+        let whole = !self.is_cut();
+        self.came += part.len() as u64;
+        let kept = if whole { part.len().min(room) } else { 0 };
+        if kept > 0 {
+            self.kept += kept;
+            self.parts.push((at, part.slice(..kept)));
+        }
+    }
+
+    /// Whether some of the body is missing.
+    pub fn is_cut(&self) -> bool {
+        self.came > self.kept as u64
+    }
+
+    /// The parts as one.
+    pub fn whole(&self) -> Vec<u8> {
+        let mut whole = Vec::with_capacity(self.kept);
+        for (_, part) in &self.parts {
+            whole.extend_from_slice(part);
+        }
+        whole
+    }
+}
+
+impl Record {
+    /// What is missing of the bodies, in words; none: nothing is.
+    pub fn cuts(&self) -> Option<String> {
+        let cut = |name: &str, body: &Copied| {
+            body.is_cut()
+                .then(|| format!("{name}: {} of {} bytes", body.kept, body.came))
+        };
+        let cuts = [
+            cut("request", &self.request),
+            cut("response", &self.response),
+        ];
+        let cuts: Vec<_> = cuts.into_iter().flatten().collect();
+        (!cuts.is_empty()).then(|| cuts.join(", "))
+    }
+}
+
+impl Keyed for Record {
+    fn key(&self) -> u64 {
+        self.key
+    }
+
+    fn size(&self) -> usize {
+        self.weight.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_body_keeps_its_beginning_and_tells_its_length() {
+        let mut body = Copied::default();
+        body.add(1, &Bytes::from_static(b"hello "), 8);
+        assert!(!body.is_cut());
+        body.add(2, &Bytes::from_static(b"world"), 2);
+        body.add(3, &Bytes::from_static(b"!"), 1);
+        assert_eq!(body.whole(), b"hello wo");
+        assert_eq!((body.kept, body.came, body.is_cut()), (8, 12, true));
+    }
+}

@@ -1,0 +1,337 @@
+//! One instance at work: it takes calls from the backlog, logs them and has them delivered.
+//!
+//! A worker has a thread of its own, so that neither the plugin's computing nor a slow server is ever
+//! in the way of a request. A call is held until a report names it: when the instance traps, a fresh
+//! one is given what is held. Several workers share a backlog; while one sends, another logs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::backlog::Backlog;
+use super::metrics::{Fate, Metrics};
+use super::record::Record;
+use super::sink::{Sink, Sinks};
+use crate::error::{LoggerError, Refusal};
+use crate::logger::{DeliveryReport, FlushMode, Stats};
+use crate::pending::Pending;
+use crate::settings::Settings;
+
+/// A plugin that wants to be asked at once is not asked in a busy loop.
+const SHORTEST: Duration = Duration::from_millis(20);
+/// How long to wait after something that should not happen.
+const LONG: Duration = Duration::from_secs(1);
+/// Flushes that may trap before calls are delivered one by one.
+const TRAPS: u32 = 2;
+
+/// An instance with what it has not delivered yet.
+pub(super) struct Worker<F: Sinks> {
+    pub backlog: Arc<Backlog>,
+    pub metrics: Arc<Metrics>,
+    pub settings: watch::Receiver<Settings>,
+    /// Bytes that may be held before no more calls are taken.
+    pub most: usize,
+    sinks: F,
+    sink: F::Sink,
+    held: Pending<Record>,
+    stats: Stats,
+    /// When the server may be asked again.
+    not_before: Instant,
+    /// The plugin's queue is full until something has been settled.
+    full: bool,
+    /// Flushes in a row that trapped.
+    traps: u32,
+    /// What keeps the server from taking calls, once it has been told.
+    obstacle: Option<String>,
+}
+
+/// What a worker is to do next.
+enum Next {
+    Log(Record),
+    Flush,
+    Configure,
+    End,
+}
+
+impl<F: Sinks> Worker<F> {
+    /// A worker whose instance has its settings.
+    pub async fn start(
+        sinks: F,
+        settings: watch::Receiver<Settings>,
+        backlog: Arc<Backlog>,
+        metrics: Arc<Metrics>,
+        most: usize,
+    ) -> Result<Self, LoggerError> {
+        let mut sink = sinks.fresh().await?;
+        let now = settings.borrow().clone();
+        sink.configure(&now).await?;
+        Ok(Self {
+            backlog,
+            metrics,
+            settings,
+            most,
+            sinks,
+            sink,
+            held: Pending::default(),
+            stats: no_stats(),
+            not_before: Instant::now(),
+            full: false,
+            traps: 0,
+            obstacle: None,
+        })
+    }
+
+    /// Works until the backlog is closed and empty.
+    pub async fn run(&mut self) {
+        loop {
+            match self.next().await {
+                Next::Log(record) => {
+                    self.held.add(record);
+                    self.log_held().await;
+                }
+                Next::Flush => {
+                    self.flush(FlushMode::Due).await;
+                    self.log_held().await;
+                }
+                Next::Configure => self.configure().await,
+                Next::End => return,
+            }
+        }
+    }
+
+    /// Delivers what is held, and answers how many calls could not be delivered within this time.
+    pub async fn close(&mut self, within: Duration) -> usize {
+        let all = async {
+            loop {
+                self.log_held().await;
+                self.flush(FlushMode::Close).await;
+                if self.held.is_empty() {
+                    return;
+                }
+                sleep_until(self.not_before.max(Instant::now() + SHORTEST)).await;
+            }
+        };
+        // Past that the instance is not usable any more, and not used.
+        let _ = tokio::time::timeout(within, all).await;
+        let left = self.held.keys();
+        for key in &left {
+            self.settle(*key, Fate::Undelivered);
+        }
+        left.len()
+    }
+
+    async fn next(&mut self) -> Next {
+        let wake = self.wake().await;
+        let has_room = !self.full && self.held.bytes() < self.most;
+        tokio::select! {
+            biased;
+            Ok(()) = self.settings.changed() => Next::Configure,
+            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Next::Flush,
+            record = self.backlog.take(), if has_room => record.map_or(Next::End, Next::Log),
+            // No room, and nothing to wait for.
+            () = tokio::time::sleep(LONG), if !has_room && wake.is_none() => Next::Flush,
+        }
+    }
+
+    /// When to flush next; none: there is nothing to do until something is logged.
+    async fn wake(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        if self.full {
+            return Some(self.not_before.max(now + SHORTEST));
+        }
+        match self.sink.next_wake().await {
+            Ok(Some(after)) => Some(self.not_before.max(now + after)),
+            Ok(None) => self
+                .held
+                .has_unlogged()
+                .then(|| self.not_before.max(now + SHORTEST)),
+            Err(error) => {
+                self.begin_again(error).await;
+                Some(now + SHORTEST)
+            }
+        }
+    }
+
+    /// Gives the instance what it does not hold yet, in order, as far as it has room.
+    async fn log_held(&mut self) {
+        while let Some(record) = self.held.next_unlogged(1, 0).first() {
+            if self.full {
+                return;
+            }
+            let key = record.key;
+            match self.sink.log(record).await {
+                Ok(()) => self.held.logged(key),
+                Err(LoggerError::Refused(Refusal::QueueFull)) => {
+                    self.full = true;
+                    if self.held.last_logged().is_none() {
+                        self.full = false;
+                        self.refuse(key, &Refusal::QueueFull.to_string());
+                    } else {
+                        self.flush(FlushMode::All).await;
+                    }
+                    continue;
+                }
+                Err(error) if error.is_fatal() => {
+                    self.refuse(key, &error.to_string());
+                    self.begin_again(error).await;
+                    continue;
+                }
+                Err(error) => self.refuse(key, &error.to_string()),
+            }
+            if self.traps >= TRAPS {
+                // One of those that are held makes flushing trap: the one that was logged last.
+                self.flush(FlushMode::All).await;
+            }
+        }
+    }
+
+    async fn flush(&mut self, mode: FlushMode) {
+        match self.sink.flush(mode).await {
+            Ok(report) => self.apply(report),
+            Err(error) => self.flush_failed(error).await,
+        }
+        if let Ok(stats) = self.sink.stats().await {
+            self.metrics.sent(&self.stats, &stats);
+            self.stats = stats;
+        }
+    }
+
+    fn apply(&mut self, report: DeliveryReport) {
+        let mut settled = false;
+        let fates = [
+            (report.refused, Fate::Refused),
+            (report.skipped, Fate::Skipped),
+        ];
+        for delivery in report.delivered {
+            settled = true;
+            self.traps = 0;
+            for key in delivery.keys {
+                self.settle(key, Fate::Delivered);
+            }
+        }
+        for (refusals, fate) in fates {
+            for refusal in refusals {
+                settled = true;
+                if fate == Fate::Refused {
+                    tracing::warn!("a call cannot be logged: {}", refusal.reason);
+                }
+                for key in refusal.keys {
+                    self.settle(key, fate);
+                }
+            }
+        }
+        for returned in report.returned {
+            settled = true;
+            self.not_before = self.not_before.max(Instant::now() + LONG);
+            for key in returned.keys {
+                self.held.unlogged(key);
+            }
+        }
+        self.full &= !settled;
+        let now = Instant::now();
+        match report.deferred {
+            Some(deferral) => {
+                let after = Duration::from_millis(deferral.after_ms).max(SHORTEST);
+                self.not_before = now + after;
+                self.tell(Some(deferral.reason));
+            }
+            None if settled => self.tell(None),
+            None => {}
+        }
+    }
+
+    /// Tells of what keeps calls from being delivered once, and of its end.
+    fn tell(&mut self, obstacle: Option<String>) {
+        if obstacle == self.obstacle {
+            return;
+        }
+        match &obstacle {
+            Some(reason) => tracing::warn!("calls are not delivered for now: {reason}"),
+            None => tracing::info!("calls are delivered again"),
+        }
+        self.obstacle = obstacle;
+    }
+
+    async fn flush_failed(&mut self, error: LoggerError) {
+        if !error.is_fatal() {
+            tracing::error!("the plugin does not send: {error}");
+            self.not_before = Instant::now() + LONG;
+            return;
+        }
+        self.traps += 1;
+        if self.traps > TRAPS
+            && let Some(key) = self.held.last_logged()
+        {
+            self.refuse(key, &error.to_string());
+        }
+        self.begin_again(error).await;
+    }
+
+    /// The instance is lost: a fresh one takes over.
+    async fn begin_again(&mut self, mut error: LoggerError) {
+        loop {
+            tracing::error!("{error}; what it held is logged again with a fresh instance");
+            self.metrics.restarted();
+            self.held.all_unlogged();
+            self.full = false;
+            self.stats = no_stats();
+            let settings = self.settings.borrow().clone();
+            let fresh = async {
+                let mut sink = self.sinks.fresh().await?;
+                sink.configure(&settings).await.map(|()| sink)
+            };
+            match fresh.await {
+                Ok(sink) => {
+                    self.sink = sink;
+                    return;
+                }
+                Err(another) => error = another,
+            }
+            tokio::time::sleep(LONG).await;
+        }
+    }
+
+    async fn configure(&mut self) {
+        let settings = self.settings.borrow_and_update().clone();
+        match self.sink.configure(&settings).await {
+            Ok(()) => tracing::debug!("an instance has taken the settings"),
+            Err(error) if error.is_fatal() => self.begin_again(error).await,
+            // Another instance has judged them before.
+            Err(error) => tracing::error!("{error}; the settings from before go on"),
+        }
+    }
+
+    fn refuse(&mut self, key: u64, reason: &str) {
+        tracing::warn!("a call cannot be logged: {reason}");
+        self.settle(key, Fate::Refused);
+    }
+
+    fn settle(&mut self, key: u64, fate: Fate) {
+        if self.held.remove(key).is_some() {
+            self.backlog.settle(fate);
+        }
+    }
+}
+
+fn no_stats() -> Stats {
+    Stats {
+        events: 0,
+        events_invalid: 0,
+        calls: 0,
+        open_calls: 0,
+        queued_spans: 0,
+        queued_bytes: 0,
+        spans_delivered: 0,
+        spans_refused: 0,
+        spans_skipped: 0,
+        spans_returned: 0,
+        requests: 0,
+        requests_failed: 0,
+        bytes_sent: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! The worker with an instance and a server that are played. What a call's `method` says is what
+//! happens to it.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use super::*;
+use crate::bindings::llm_gateway::hooks::types::{
+    Deferral, DeferralCause, Delivery, Refusal as Refused,
+};
+use crate::gateway::backlog::tests::{backlog, record};
+
+#[derive(Default)]
+struct World {
+    stored: BTreeMap<u64, u32>,
+    instances: u32,
+    /// Flushes that find no server.
+    down: u32,
+    /// Flushes that trap.
+    traps: u32,
+    /// Flushes that give all back.
+    returns: u32,
+    room: Option<usize>,
+    configured: Vec<String>,
+}
+
+#[derive(Clone, Default)]
+struct Played(Arc<Mutex<World>>);
+
+struct Instance {
+    world: Arc<Mutex<World>>,
+    held: Vec<(u64, String)>,
+}
+
+fn trap(hook: &'static str) -> LoggerError {
+    let reason = "played".to_owned();
+    LoggerError::Trap { hook, reason }
+}
+
+impl Sinks for Played {
+    type Sink = Instance;
+
+    async fn fresh(&self) -> Result<Instance, LoggerError> {
+        self.0.lock().unwrap().instances += 1;
+        Ok(Instance {
+            world: self.0.clone(),
+            held: Vec::new(),
+        })
+    }
+}
+
+impl Sink for Instance {
+    async fn configure(&mut self, settings: &Settings) -> Result<(), LoggerError> {
+        self.world
+            .lock()
+            .unwrap()
+            .configured
+            .push(settings.to_json());
+        Ok(())
+    }
+
+    async fn log(&mut self, record: &Record) -> Result<(), LoggerError> {
+        let room = self.world.lock().unwrap().room;
+        match record.method.as_str() {
+            "trap" => Err(trap("call.begin")),
+            "bad" => Err(Refusal::InvalidPayload("it says bad".to_owned()).into()),
+            _ if room.is_some_and(|room| self.held.len() >= room) => Err(Refusal::QueueFull.into()),
+            method => {
+                self.held.push((record.key, method.to_owned()));
+                Ok(())
+            }
+        }
+    }
+
+    async fn flush(&mut self, _mode: FlushMode) -> Result<DeliveryReport, LoggerError> {
+        let mut world = self.world.lock().unwrap();
+        let mut report = DeliveryReport {
+            delivered: Vec::new(),
+            refused: Vec::new(),
+            skipped: Vec::new(),
+            returned: Vec::new(),
+            deferred: None,
+        };
+        let poison = self.held.iter().any(|(_, method)| method == "trap-flush");
+        if poison || world.traps > 0 {
+            world.traps = world.traps.saturating_sub(1);
+            return Err(trap("flush"));
+        }
+        if world.down > 0 {
+            world.down -= 1;
+            report.deferred = Some(Deferral {
+                after_ms: 1,
+                reason: "played".to_owned(),
+                cause: DeferralCause::Unreachable,
+            });
+            return Ok(report);
+        }
+        if world.returns > 0 {
+            world.returns -= 1;
+            let returned = self.held.drain(..).map(|(key, _)| Refused {
+                keys: vec![key],
+                reason: "played".to_owned(),
+            });
+            report.returned = returned.collect();
+            return Ok(report);
+        }
+        for (key, _) in self.held.drain(..) {
+            *world.stored.entry(key).or_default() += 1;
+            report.delivered.push(Delivery {
+                keys: vec![key],
+                trace_id: format!("tr-{key}"),
+            });
+        }
+        Ok(report)
+    }
+
+    async fn next_wake(&mut self) -> Result<Option<Duration>, LoggerError> {
+        Ok((!self.held.is_empty()).then_some(Duration::from_millis(1)))
+    }
+
+    async fn stats(&mut self) -> Result<Stats, LoggerError> {
+        Ok(no_stats())
+    }
+}
+
+/// What the server holds after these calls, and how many could not be delivered.
+async fn outcome(world: World, methods: &[&str]) -> (Vec<u64>, usize, Arc<Mutex<World>>) {
+    let played = Played(Arc::new(Mutex::new(world)));
+    let backlog = backlog(1 << 20);
+    for (key, method) in (1..).zip(methods) {
+        let mut record = record(&backlog, key, 100).unwrap();
+        record.method = (*method).to_owned();
+        backlog.push(record);
+    }
+    backlog.close();
+    let (_settings, receiver) = watch::channel(Settings::default());
+    let metrics = Metrics::new();
+    let worker = Worker::start(played.clone(), receiver, backlog.clone(), metrics, 1 << 20).await;
+    let mut worker = worker.unwrap();
+    worker.run().await;
+    let left = worker.close(Duration::from_secs(20)).await;
+    assert_eq!(backlog.budget().held(), 0);
+    let world = played.0;
+    let stored = world.lock().unwrap().stored.clone();
+    assert!(stored.values().all(|times| *times == 1), "{stored:?}");
+    (stored.into_keys().collect(), left, world)
+}
+
+#[tokio::test]
+async fn all_calls_are_delivered() {
+    let (stored, left, _) = outcome(World::default(), &["POST"; 5]).await;
+    assert_eq!((stored, left), (vec![1, 2, 3, 4, 5], 0));
+}
+
+#[tokio::test]
+async fn a_bad_call_is_refused_alone() {
+    let (stored, left, _) = outcome(World::default(), &["POST", "bad", "POST"]).await;
+    assert_eq!((stored, left), (vec![1, 3], 0));
+}
+
+#[tokio::test]
+async fn a_call_that_traps_costs_an_instance_and_no_neighbour() {
+    let (stored, left, world) = outcome(World::default(), &["POST", "trap", "POST"]).await;
+    assert_eq!((stored, left), (vec![1, 3], 0));
+    assert_eq!(world.lock().unwrap().instances, 2);
+}
+
+#[tokio::test]
+async fn a_call_that_makes_flushing_trap_is_found() {
+    let methods = ["POST", "POST", "trap-flush", "POST", "POST"];
+    let (stored, left, _) = outcome(World::default(), &methods).await;
+    assert_eq!((stored, left), (vec![1, 2, 4, 5], 0));
+}
+
+#[tokio::test]
+async fn a_trap_that_passes_costs_nothing() {
+    let world = World {
+        traps: 2,
+        ..World::default()
+    };
+    let (stored, left, _) = outcome(world, &["POST"; 3]).await;
+    assert_eq!((stored, left), (vec![1, 2, 3], 0));
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_gets_all() {
+    let world = World {
+        down: 5,
+        returns: 1,
+        room: Some(2),
+        ..World::default()
+    };
+    let (stored, left, _) = outcome(world, &["POST"; 7]).await;
+    assert_eq!((stored.len(), left), (7, 0));
+}
+
+#[tokio::test]
+async fn what_cannot_be_delivered_in_time_is_counted() {
+    let played = Played::default();
+    played.0.lock().unwrap().down = u32::MAX;
+    let backlog = backlog(1000);
+    backlog.push(record(&backlog, 1, 100).unwrap());
+    backlog.close();
+    let (_settings, receiver) = watch::channel(Settings::default());
+    let worker = Worker::start(played, receiver, backlog, Metrics::new(), 1000).await;
+    let mut worker = worker.unwrap();
+    worker.run().await;
+    assert_eq!(worker.close(Duration::from_millis(100)).await, 1);
+}
