@@ -103,7 +103,7 @@ fn lone_surrogates_are_replaced_in_keys_and_values() {
 #[test]
 fn deep_nesting_becomes_a_string_at_the_limit() {
     let nested = |open: &str, close: &str, depth| open.repeat(depth) + "1" + &close.repeat(depth);
-    for (open, close, limit) in [("[", "]", 48), ("{\"a\":", "}", 32)] {
+    for (open, close, limit) in [("[", "]", 47), ("{\"a\":", "}", 31)] {
         let fits = nested(open, close, limit);
         assert_eq!(cleaned(&fits), fits);
         let deep = cleaned(&nested(open, close, 100_000));
