@@ -1,4 +1,4 @@
-//! litellm's callback payload: what its `MlflowLogger` hooks get, read into a [`Call`].
+//! litellm's callback payload: what its `MlflowLogger` hooks get, read into a [`Call`](crate::call::Call).
 //!
 //! Field names and meanings follow litellm 1.81's `integrations/mlflow.py` and its
 //! `StandardLoggingPayload`. Every field may be missing, null or of another type than usual: what can
@@ -136,7 +136,7 @@ fn invalid(reason: String) -> EventError {
 }
 
 /// Text, or a number or truth value as text: ids and names are sometimes not strings.
-fn scalar_text(value: Raw<'_>) -> Option<Cow<'_, str>> {
+pub(crate) fn scalar_text(value: Raw<'_>) -> Option<Cow<'_, str>> {
     match value.kind() {
         Kind::String => value.as_str(),
         Kind::Number | Kind::Bool => Some(Cow::Borrowed(value.text())),
@@ -145,6 +145,6 @@ fn scalar_text(value: Raw<'_>) -> Option<Cow<'_, str>> {
 }
 
 /// Text that is not empty.
-fn some_text(value: Option<Raw<'_>>) -> Option<Cow<'_, str>> {
+pub(crate) fn some_text(value: Option<Raw<'_>>) -> Option<Cow<'_, str>> {
     value.and_then(scalar_text).filter(|text| !text.is_empty())
 }
