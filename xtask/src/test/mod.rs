@@ -13,6 +13,9 @@ use e2e::{Python, Step};
 use crate::{cargo, dist};
 use tally::Tally;
 
+/// The crates whose tests need nothing but the plugin.
+const CRATES: [&str; 3] = ["--workspace", "--exclude=e2e", "--exclude=bench"];
+
 /// What to test.
 #[derive(Args, Debug, Default)]
 pub struct Selection {
@@ -55,8 +58,7 @@ pub fn run(selection: &Selection) -> ExitCode {
         tally.check("the plugin builds", dist::build().map(drop));
     }
     if selection.has(Group::Unit) {
-        let crates = ["--workspace", "--exclude=e2e", "--exclude=bench"];
-        let mut command = tests(crates, selection);
+        let mut command = tests(CRATES, selection);
         tally.tests("Run the crates' tests", &mut command);
     }
     if selection.has(Group::E2e) {
@@ -88,8 +90,12 @@ fn lint(tally: &mut Tally) {
 }
 
 fn end_to_end(tally: &mut Tally, selection: &Selection) {
-    let prepared = cargo::build_gateway()
-        .and_then(|()| Python::prepare().map(drop))
+    // Cargo builds a package's programs along with its tests. Building the gateway by itself would take
+    // wasmtime once more, with other features.
+    let mut build = tests(CRATES, &Selection::default());
+    let prepared = Step::new("Build the gateway")
+        .run(build.arg("--no-run"))
+        .and_then(|_| Python::prepare().map(drop))
         .context("the end-to-end tests cannot run");
     match prepared {
         Ok(()) => {
