@@ -35,7 +35,7 @@ pub struct Options {
     /// How many instances of the plugin share the work
     #[arg(long, value_name = "N", default_value = "1")]
     threads: NonZero<u8>,
-    /// A configuration file, of which the table [logger] is used
+    /// A configuration file, of which the table `logger` is used
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
