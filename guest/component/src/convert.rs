@@ -63,6 +63,7 @@ pub fn event(hook: Hook, event: &Event) -> core::Event<'_> {
             Hook::Success => core::Hook::Success,
             Hook::Failure => core::Hook::Failure,
             Hook::StreamChunk => core::Hook::Stream,
+            Hook::Feedback => core::Hook::Feedback,
         },
         key: event.key,
         payload: &event.payload,
@@ -77,23 +78,23 @@ pub fn feedback(feedback: &Feedback) -> about::Feedback<'_> {
     about::Feedback {
         key: feedback.key,
         subject: match &feedback.subject {
-            Subject::Call(id) => about::Subject::Call(id),
-            Subject::Trace(id) => about::Subject::Trace(id),
+            Subject::Call(id) => about::Subject::Call(id.into()),
+            Subject::Trace(id) => about::Subject::Trace(id.into()),
         },
-        name: &feedback.name,
+        name: feedback.name.as_str().into(),
         value: match &feedback.value {
             FeedbackValue::Truth(value) => about::Value::Bool(*value),
             FeedbackValue::Number(value) => about::Value::Number(*value),
-            FeedbackValue::Text(text) => about::Value::Text(text),
+            FeedbackValue::Text(text) => about::Value::Text(text.into()),
         },
-        rationale: feedback.rationale.as_deref(),
+        rationale: feedback.rationale.as_deref().map(Into::into),
         source: about::Source {
             kind: match feedback.source.kind {
                 Judge::Human => about::Judge::Human,
                 Judge::LlmJudge => about::Judge::LlmJudge,
                 Judge::Code => about::Judge::Code,
             },
-            id: &feedback.source.id,
+            id: feedback.source.id.as_str().into(),
         },
         experiment: feedback.experiment.as_deref(),
     }

@@ -17,6 +17,8 @@ pub enum Hook {
     Failure,
     /// litellm's `log_stream_event` and `async_log_stream_event`: one chunk.
     Stream,
+    /// Feedback on a call.
+    Feedback,
 }
 
 /// One firing of an event hook.

@@ -17,12 +17,12 @@ fn thumbs_up(subject: Subject<'_>) -> Feedback<'_> {
     Feedback {
         key: 9,
         subject,
-        name: "helpful",
+        name: "helpful".into(),
         value: Value::Bool(true),
-        rationale: Some("short \"and\" right"),
+        rationale: Some("short \"and\" right".into()),
         source: Source {
             kind: Judge::Human,
-            id: "ada",
+            id: "ada".into(),
         },
         experiment: None,
     }
@@ -46,7 +46,7 @@ fn feedback_follows_its_trace() {
     let mut logger = logger(json!({}));
     success(&mut logger, 1, "a");
     logger
-        .log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+        .log_feedback(NOW, &thumbs_up(Subject::Call("a".into())))
         .unwrap();
     let mut traces = Vec::new();
     let mut paths = Vec::new();
@@ -81,7 +81,7 @@ fn a_call_that_ended_long_ago_is_found_by_its_id() {
     let trace = logger_core::id::hex(&span(&mut first).trace_id);
     let mut later = logger(json!({}));
     later
-        .log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+        .log_feedback(NOW, &thumbs_up(Subject::Call("a".into())))
         .unwrap();
     let sent = sent(&mut later);
     assert!(sent[0].0.contains(&trace), "{sent:?}");
@@ -102,7 +102,7 @@ fn a_failed_call_is_found_while_it_is_remembered() {
     let mut logger = logger(json!({}));
     log(&mut logger, Hook::Failure, 1, &payload("a")).unwrap();
     logger
-        .log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+        .log_feedback(NOW, &thumbs_up(Subject::Call("a".into())))
         .unwrap();
     let mut trace = String::new();
     flush_at(&mut logger, NOW, FlushMode::All, |request| {
@@ -121,7 +121,7 @@ fn the_same_feedback_twice_is_one_assessment() {
     let trace = "tr-4bf92f3577b34da6a3ce929d0e0e4736";
     for _ in 0..2 {
         logger
-            .log_feedback(NOW, &thumbs_up(Subject::Trace(trace)))
+            .log_feedback(NOW, &thumbs_up(Subject::Trace(trace.into())))
             .unwrap();
     }
     let mut stored = std::collections::BTreeSet::new();
@@ -143,7 +143,7 @@ fn the_same_feedback_twice_is_one_assessment() {
 fn feedback_on_a_trace_that_never_comes_is_refused_in_the_end() {
     let mut logger = logger(json!({"retry_max_elapsed_ms": 60_000}));
     logger
-        .log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+        .log_feedback(NOW, &thumbs_up(Subject::Call("a".into())))
         .unwrap();
     success(&mut logger, 1, "other");
     let mut now = NOW;
@@ -179,25 +179,70 @@ fn feedback_on_a_trace_that_never_comes_is_refused_in_the_end() {
 #[test]
 fn what_is_no_feedback_is_refused() {
     let mut logger = logger(json!({}));
-    for subject in [Subject::Trace("tr-1"), Subject::Call(" ")] {
+    for subject in [Subject::Trace("tr-1".into()), Subject::Call(" ".into())] {
         assert!(logger.log_feedback(NOW, &thumbs_up(subject)).is_err());
     }
     let nan = Feedback {
         value: Value::Number(f64::NAN),
-        ..thumbs_up(Subject::Call("a"))
+        ..thumbs_up(Subject::Call("a".into()))
     };
     assert!(logger.log_feedback(NOW, &nan).is_err());
     let unnamed = Feedback {
-        name: "",
-        ..thumbs_up(Subject::Call("a"))
+        name: "".into(),
+        ..thumbs_up(Subject::Call("a".into()))
     };
     assert!(logger.log_feedback(NOW, &unnamed).is_err());
 
     let mut otlp = support::logger(json!({"protocol": "otlp"}));
-    otlp.log_feedback(NOW, &thumbs_up(Subject::Call("a")))
+    otlp.log_feedback(NOW, &thumbs_up(Subject::Call("a".into())))
         .unwrap();
     let report = flush_at(&mut otlp, NOW, FlushMode::All, |_| {
         panic!("nothing to send")
     });
     assert!(report.refused[0].reason.contains("protocol"));
+}
+
+#[test]
+fn feedback_comes_as_an_event_too() {
+    for (payload, expected) in [
+        (
+            json!({"kwargs": {"litellm_call_id": "a"}, "name": "score", "value": 0.5, "source": "ada"}),
+            json!({"value": 0.5, "type": "HUMAN", "id": "ada"}),
+        ),
+        (
+            json!({
+                "call_id": "a", "name": "score", "value": "good", "rationale": "r",
+                "source": {"type": "llm_judge", "id": "gpt"},
+            }),
+            json!({"value": "good", "type": "LLM_JUDGE", "id": "gpt"}),
+        ),
+        (
+            json!({"call_id": "a", "name": "score", "value": true}),
+            json!({"value": true, "type": "HUMAN", "id": "default"}),
+        ),
+    ] {
+        let mut logger = logger(json!({}));
+        log(&mut logger, Hook::Feedback, 1, &payload).unwrap();
+        let sent = sent(&mut logger);
+        let body: Json = serde_json::from_slice(&sent[0].1).unwrap();
+        let assessment = &body["assessment"];
+        let source = &assessment["source"];
+        let found = json!({
+            "value": assessment["feedback"]["value"], "type": source["source_type"], "id": source["source_id"],
+        });
+        assert_eq!(found, expected);
+    }
+    let mut logger = logger(json!({}));
+    for (payload, told) in [
+        (json!({"name": "n", "value": 1}), "litellm_call_id"),
+        (json!({"call_id": "a", "value": 1}), "`name`"),
+        (json!({"call_id": "a", "name": "n", "value": []}), "`value`"),
+        (
+            json!({"call_id": "a", "name": "n", "value": 1, "source": {"type": "GOD"}}),
+            "`source.type`",
+        ),
+    ] {
+        let error = log(&mut logger, Hook::Feedback, 1, &payload).unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
 }

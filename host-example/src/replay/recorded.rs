@@ -89,13 +89,14 @@ impl Recorded {
     /// What tells calls apart: the id litellm gave the call, else the response's.
     pub fn call_id(&self) -> Option<String> {
         let line = Raw::parse(&self.text).ok()?;
-        let [kwargs, response] = line.fields(["kwargs", "response_obj"]);
+        let [kwargs, response, call] = line.fields(["kwargs", "response_obj", "call_id"]);
         let [id, params] = kwargs.map_or([None; 2], |kwargs| {
             kwargs.fields(["litellm_call_id", "litellm_params"])
         });
         let given = |value: Option<Raw<'_>>| value.and_then(Raw::as_str).map(Cow::into_owned);
         given(id)
             .or_else(|| given(params.and_then(|params| params.get("litellm_call_id"))))
+            .or_else(|| given(call))
             .or_else(|| given(response.and_then(|response| response.get("id"))))
     }
 
@@ -139,11 +140,12 @@ fn member<'a, T>(
 }
 
 fn read_hook(value: Raw<'_>) -> Result<Hook, String> {
-    const EXPECTED: &str = "expected \"success\", \"failure\" or \"stream\"";
+    const EXPECTED: &str = "expected \"success\", \"failure\", \"stream\" or \"feedback\"";
     match value.as_str().as_deref() {
         Some("success") => Ok(Hook::Success),
         Some("failure") => Ok(Hook::Failure),
         Some("stream") => Ok(Hook::StreamChunk),
+        Some("feedback") => Ok(Hook::Feedback),
         _ if value.is_null() => Err(format!("missing; {EXPECTED}")),
         _ => Err(format!("found {}; {EXPECTED}", time::shown(value))),
     }
@@ -220,8 +222,7 @@ mod tests {
     #[test]
     fn everything_but_the_hook_may_be_left_out_or_null() {
         read(r#"{"hook":"success"}"#).unwrap();
-        read(r#"{"hook":"failure","start_time":null,"tags":null,"user":null,"other":[1]}"#)
-            .unwrap();
+        read(r#"{"hook":"failure","start_time":null,"tags":null,"user":null,"other":[1]}"#).unwrap();
     }
 
     #[test]
@@ -276,8 +277,7 @@ mod tests {
             "]".repeat(2000)
         );
         read(&deep).unwrap();
-        read(r#"{"hook":"success","kwargs":{"a":NaN,"b":99999999999999999999,"c":"\ud800"}}"#)
-            .unwrap();
+        read(r#"{"hook":"success","kwargs":{"a":NaN,"b":99999999999999999999,"c":"\ud800"}}"#).unwrap();
         read(r#"{"hook":"success","user":"\ud800"}"#).unwrap();
     }
 

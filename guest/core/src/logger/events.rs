@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Logger;
 use crate::event::{Event, EventError, EventKey, Hook};
+use crate::feedback::Feedback;
 use crate::id::{self, SpanId, TraceId};
 use crate::json::Raw;
 use crate::litellm::streams::Part;
@@ -29,6 +30,9 @@ impl Logger {
 
     fn take(&mut self, now: Duration, event: &Event<'_>) -> Result<(), EventError> {
         self.make_room(now, event.payload.len())?;
+        if event.hook == Hook::Feedback {
+            return self.judge(now, &Feedback::parse(event)?);
+        }
         let payload = Payload::parse(event.payload)?;
         match event.hook {
             Hook::Stream if payload.ends_stream() => {
@@ -37,7 +41,7 @@ impl Logger {
             Hook::Stream => self.chunk(now, &payload, event),
             Hook::Success if payload.is_chunk() => self.chunk(now, &payload, event),
             Hook::Success => self.end(now, &payload, event, Ending::Success),
-            Hook::Failure => self.end(now, &payload, event, Ending::Failure),
+            Hook::Failure | Hook::Feedback => self.end(now, &payload, event, Ending::Failure),
         }
     }
 

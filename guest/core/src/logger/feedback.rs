@@ -10,24 +10,28 @@ use crate::litellm;
 impl Logger {
     /// Takes feedback on a call. It is sent once the call's trace has been delivered.
     pub fn log_feedback(&mut self, now: Duration, about: &Feedback<'_>) -> Result<(), EventError> {
-        let size = about.name.len() + about.rationale.map_or(0, str::len);
-        self.make_room(now, size)?;
-        let logged = self.subject(about).and_then(|trace| {
-            let body = about.body(&trace)?;
-            self.outbox.push_feedback(trace, body, about.key);
-            Ok(())
-        });
+        let logged = self.judge(now, about);
         match logged {
             Ok(()) => self.stats.events += 1,
-            Err(_) => self.stats.events_invalid += 1,
+            Err(EventError::InvalidPayload(_)) => self.stats.events_invalid += 1,
+            Err(_) => {}
         }
         logged
+    }
+
+    pub(super) fn judge(&mut self, now: Duration, about: &Feedback<'_>) -> Result<(), EventError> {
+        let size = about.name.len() + about.rationale.as_ref().map_or(0, |text| text.len());
+        self.make_room(now, size)?;
+        let trace = self.subject(about)?;
+        let body = about.body(&trace)?;
+        self.outbox.push_feedback(trace, body, about.key);
+        Ok(())
     }
 
     /// A call that ended lately is remembered; the trace of an older one follows from its call id, unless
     /// it failed or was a child of another span.
     fn subject(&self, about: &Feedback<'_>) -> Result<crate::id::TraceId, EventError> {
-        let call = match about.subject {
+        let call = match &about.subject {
             Subject::Trace(trace) => return feedback::trace_id(trace),
             Subject::Call(call) if call.trim().is_empty() => {
                 let reason = "feedback needs a call id or a trace id";
