@@ -224,18 +224,16 @@ impl Metrics {
         self.reloads.get_or_create(&Reload { taken }).inc();
     }
 
-    /// What an instance has done between two looks at its counts.
-    pub fn sent(&self, before: &Stats, now: &Stats) {
-        let more = |counter: &Counter, before: u64, now: u64| {
-            counter.inc_by(now.saturating_sub(before));
-        };
-        more(&self.requests_sent, before.requests, now.requests);
-        more(
-            &self.requests_failed,
-            before.requests_failed,
-            now.requests_failed,
-        );
-        more(&self.bytes_sent, before.bytes_sent, now.bytes_sent);
+    /// What an instance has done since it was asked before, or since it was made.
+    pub fn sent(&self, before: Option<&Stats>, now: &Stats) {
+        let counted: [(&Counter, fn(&Stats) -> u64); 3] = [
+            (&self.requests_sent, |stats| stats.requests),
+            (&self.requests_failed, |stats| stats.requests_failed),
+            (&self.bytes_sent, |stats| stats.bytes_sent),
+        ];
+        for (counter, count) in counted {
+            counter.inc_by(count(now).saturating_sub(before.map_or(0, count)));
+        }
     }
 }
 

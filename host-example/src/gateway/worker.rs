@@ -36,7 +36,8 @@ pub(super) struct Worker<F: Sinks> {
     sinks: F,
     sink: F::Sink,
     held: Pending<Record>,
-    stats: Stats,
+    /// What the instance had done when it was last asked.
+    stats: Option<Stats>,
     /// When the server may be asked again.
     not_before: Instant,
     /// The plugin's queue is full until something has been settled.
@@ -75,7 +76,7 @@ impl<F: Sinks> Worker<F> {
             sinks,
             sink,
             held: Pending::default(),
-            stats: no_stats(),
+            stats: None,
             not_before: Instant::now(),
             full: false,
             traps: 0,
@@ -193,8 +194,8 @@ impl<F: Sinks> Worker<F> {
             Err(error) => self.flush_failed(error).await,
         }
         if let Ok(stats) = self.sink.stats().await {
-            self.metrics.sent(&self.stats, &stats);
-            self.stats = stats;
+            self.metrics.sent(self.stats.as_ref(), &stats);
+            self.stats = Some(stats);
         }
     }
 
@@ -276,7 +277,7 @@ impl<F: Sinks> Worker<F> {
             self.metrics.restarted();
             self.held.all_unlogged();
             self.full = false;
-            self.stats = no_stats();
+            self.stats = None;
             let settings = self.settings.borrow().clone();
             let fresh = async {
                 let mut sink = self.sinks.fresh().await?;
@@ -312,24 +313,6 @@ impl<F: Sinks> Worker<F> {
         if self.held.remove(key).is_some() {
             self.backlog.settle(fate);
         }
-    }
-}
-
-fn no_stats() -> Stats {
-    Stats {
-        events: 0,
-        events_invalid: 0,
-        calls: 0,
-        open_calls: 0,
-        queued_spans: 0,
-        queued_bytes: 0,
-        spans_delivered: 0,
-        spans_refused: 0,
-        spans_skipped: 0,
-        spans_returned: 0,
-        requests: 0,
-        requests_failed: 0,
-        bytes_sent: 0,
     }
 }
 

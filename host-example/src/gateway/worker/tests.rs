@@ -119,7 +119,7 @@ impl Sink for Instance {
     }
 
     async fn stats(&mut self) -> Result<Stats, LoggerError> {
-        Ok(no_stats())
+        Err(LoggerError::Unusable)
     }
 }
 
