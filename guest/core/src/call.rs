@@ -44,7 +44,7 @@ pub struct Call<'a> {
     pub finish_reasons: Vec<Cow<'a, str>>,
     /// Tokens used.
     pub usage: Option<Usage>,
-    /// What the call cost.
+    /// What the call cost, as far as it was said.
     pub cost: Option<Cost>,
     /// Sampling parameters and other plain attributes, under their final names.
     pub attributes: Vec<(&'static str, Attribute<'a>)>,

@@ -38,6 +38,7 @@ mod logger;
 pub mod otlp;
 mod outbox;
 pub mod policy;
+pub mod prices;
 pub mod redact;
 pub mod report;
 pub mod settings;

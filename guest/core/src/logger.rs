@@ -142,7 +142,8 @@ impl Logger {
             self.outbox.skip(keys, "left out by `sample_ratio`");
             return Ok(trace);
         }
-        let encoded = span::encode(call, events, parent, &mut Policy::new(content));
+        let cost = settings.prices.cost(call);
+        let encoded = span::encode(call, cost, events, parent, &mut Policy::new(content));
         let lane = self.outbox.lane(experiment);
         self.outbox.push(lane, now, encoded, keys);
         Ok(trace)

@@ -8,7 +8,7 @@ mod attributes;
 mod children;
 mod trace_data;
 
-use crate::call::{Call, Exception, Outcome};
+use crate::call::{Call, Cost, Exception, Outcome};
 use crate::event::Timestamp;
 use crate::id::{Parent, TraceId};
 use crate::json::{Raw, write_clean};
@@ -35,10 +35,11 @@ pub struct Encoded {
     pub trace: TraceId,
 }
 
-/// Encodes a call. `events` are a stream's, encoded by [`write_chunk`]; `parent` says what a caller's
+/// Encodes a call. `cost` is what it cost in the end; `events` are a stream's, encoded by [`write_chunk`]; `parent` says what a caller's
 /// `traceparent` means.
 pub fn encode(
     call: &Call<'_>,
+    cost: Option<Cost>,
     events: &[u8],
     parent: ParentMode,
     policy: &mut Policy<'_>,
@@ -62,7 +63,7 @@ pub fn encode(
     };
     encoder.content(call);
     encoder.model(call);
-    encoder.accounting(call.usage, call.cost);
+    encoder.accounting(call.usage, cost);
     encoder.others(&call.attributes);
     encoder.trace_data(call, joined.is_none());
     encoder.marks();

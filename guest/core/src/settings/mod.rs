@@ -1,10 +1,11 @@
 //! The settings of `configure`: one table, from which reading, defaults and documentation come.
 //!
-//! A setting is a field of one of the three groups and an entry of that group's table; the test at
+//! A setting is a field of one of the groups and an entry of that group's table; the test at
 //! the end of this file fails where an entry lacks its documentation or its default does not read.
 
 mod content;
 mod delivery;
+mod prices;
 mod read;
 pub mod routes;
 mod server;
@@ -14,6 +15,7 @@ pub use delivery::Delivery;
 pub use server::{Credentials, Experiment, Protocol, Server};
 
 use crate::json::{Kind, Raw};
+use crate::prices::Prices;
 
 /// All settings, valid together.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,8 @@ pub struct Settings {
     pub content: Content,
     /// Which go to which experiment.
     pub routes: Vec<routes::Route>,
+    /// What models cost.
+    pub prices: Prices,
 }
 
 /// What is to know of one setting.
@@ -103,6 +107,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         routes::TABLE,
         delivery::TABLE,
         content::TABLE,
+        prices::TABLE,
     ]
     .into_iter()
     .flatten()
