@@ -4,6 +4,8 @@
 //! events that none has named, one by one, so that the one that makes it trap stands alone and is
 //! rejected; logged twice, an event is still the same span.
 
+mod traps;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use crate::bindings::llm_gateway::hooks::types::DeferralCause;
 use crate::error::{LoggerError, Refusal};
 use crate::logger::{DeliveryReport, FlushMode};
 use crate::pending::Pending;
+use traps::Care;
 
 /// What one `log-events` takes.
 const BATCH_EVENTS: usize = 256;
@@ -41,17 +44,6 @@ pub(super) struct Worker<'a, F: Sinks> {
     not_before: Instant,
     /// Held bytes at which all is flushed next.
     flush_at: usize,
-}
-
-/// What recovering from traps has come to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Care {
-    /// Events are logged in batches.
-    None,
-    /// One by one.
-    Singly,
-    /// One by one, and flushed after each: flushing trapped twice.
-    FlushingEach,
 }
 
 /// What a flush came to.
@@ -282,50 +274,6 @@ impl<'a, F: Sinks> Worker<'a, F> {
             }
             None => Err(Stop::GaveUp { cause, reason }),
         }
-    }
-
-    /// The instance was lost while it took these events.
-    async fn log_trapped(&mut self, lines: &[u64], error: LoggerError) -> Result<(), Stop> {
-        if let [line] = lines {
-            self.reject(*line, error.to_string());
-        }
-        if self.care == Care::None {
-            self.care = Care::Singly;
-        }
-        self.begin_again(error).await
-    }
-
-    /// The instance was lost while it sent.
-    async fn flush_trapped(&mut self, error: LoggerError) -> Result<(), Stop> {
-        let reason = error.to_string();
-        if self.care == Care::FlushingEach {
-            if let Some(line) = self.pending.last_logged() {
-                self.reject(line, reason);
-            }
-            return self.begin_again(error).await;
-        }
-        self.flush_traps += 1;
-        match self.flush_traps {
-            1 => self.care = Care::Singly,
-            2 => self.care = Care::FlushingEach,
-            // Not even one by one could it be told which event it is.
-            _ => {
-                for line in self.pending.keys() {
-                    self.reject(line, reason.as_str());
-                }
-            }
-        }
-        self.begin_again(error).await
-    }
-
-    async fn begin_again(&mut self, error: LoggerError) -> Result<(), Stop> {
-        if !error.is_fatal() {
-            return Err(Stop::Failed(error));
-        }
-        tracing::warn!("{error}; what it held is logged again with a fresh instance");
-        self.sink = self.sinks.fresh().await.map_err(Stop::Failed)?;
-        self.pending.all_unlogged();
-        Ok(())
     }
 
     fn reject(&mut self, line: u64, reason: impl Into<String>) {
