@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod dist;
+mod parity;
 mod test;
 mod toolchain;
 
@@ -33,6 +34,8 @@ enum Task {
     Bench(bench::Options),
     /// Builds the plugin, `mlflow_logger.wasm`
     Dist,
+    /// Compares with litellm's own logger and writes docs/parity.md
+    Parity,
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Test(selection) => Ok(test::run(&selection)),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
+        Task::Parity => parity::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error: anyhow::Error| {
         eprintln!("error: {error:#}");

@@ -5,7 +5,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::ordered::Json;
 
 /// One recorded case.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct Case {
     pub description: String,
     /// The hook calls, as lines for `replay`.
     pub lines: Vec<Value>,
+    /// The same lines as text, as Python writes it.
+    pub texts: Vec<String>,
     /// Of each hook call, the caller's `optional_params` as the original left them behind.
     pub params_after: Vec<Value>,
     /// The traces that MLflow held.
@@ -25,10 +30,8 @@ pub struct Case {
 impl Case {
     /// Whether the calls were made within a caller's span.
     pub fn has_caller(&self) -> bool {
-        let spans = self
-            .traces
-            .iter()
-            .filter_map(|trace| trace["spans"].as_array());
+        let traces = self.traces.iter();
+        let spans = traces.filter_map(|trace| trace["spans"].as_array());
         spans.flatten().any(|span| !span["parent_id"].is_null())
     }
 }
@@ -39,94 +42,123 @@ pub fn cases() -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
-        let case = || -> Result<Case> { case(&serde_json::from_slice(&std::fs::read(&path)?)?) };
+        let case = || -> Result<Case> { case(serde_json::from_slice(&std::fs::read(&path)?)?) };
         cases.push(case().with_context(|| path.display().to_string())?);
     }
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(cases)
 }
 
-fn case(recorded: &Value) -> Result<Case> {
-    let calls = recorded["event"]["calls"].as_array().context("no calls")?;
-    let traces = match &recorded["traces"] {
-        Value::Array(traces) => traces.clone(),
-        _ => Some(&recorded["trace"])
-            .filter(|trace| !trace.is_null())
-            .cloned()
-            .into_iter()
-            .collect(),
-    };
-    let text = |key: &str| recorded[key].as_str().with_context(|| format!("no {key}"));
-    let after = |call: &Value| plain(&call["optional_params_after_call"]);
+/// A case's file.
+#[derive(Deserialize)]
+struct Recorded {
+    name: String,
+    description: String,
+    event: RecordedEvent,
+    trace: Option<Value>,
+    traces: Option<Vec<Value>>,
+}
+
+#[derive(Deserialize)]
+struct RecordedEvent {
+    calls: Vec<RecordedCall>,
+}
+
+#[derive(Deserialize)]
+struct RecordedCall {
+    method: String,
+    kwargs: Json,
+    response_obj: Json,
+    start_time: Json,
+    end_time: Json,
+    optional_params_after_call: Json,
+}
+
+fn case(recorded: Recorded) -> Result<Case> {
+    let one = || recorded.trace.into_iter().collect();
+    let traces: Vec<Value> = recorded.traces.unwrap_or_else(one);
     let mut case = Case {
-        name: text("name")?.to_owned(),
-        description: text("description")?.to_owned(),
-        lines: calls.iter().map(line).collect::<Result<_>>()?,
-        params_after: calls.iter().map(after).collect(),
+        name: recorded.name,
+        description: recorded.description,
+        lines: Vec::new(),
+        texts: Vec::new(),
+        params_after: Vec::new(),
         traces,
     };
-    add_stacktraces(&mut case);
+    let stacktrace = case
+        .traces
+        .iter()
+        .find_map(|trace| trace.pointer("/spans/0/events/0/attributes/exception.stacktrace"));
+    let stacktrace = stacktrace.cloned();
+    for call in recorded.event.calls {
+        let after = plain(call.optional_params_after_call.clone());
+        let line = line(call, stacktrace.as_ref())?;
+        case.lines.push(serde_json::to_value(&line)?);
+        case.texts.push(line.to_string());
+        case.params_after.push(serde_json::to_value(after)?);
+    }
     Ok(case)
 }
 
 /// A recorded call as a line: `async_log_success_event` becomes hook `success`, and so on.
-fn line(call: &Value) -> Result<Value> {
-    let method = call["method"].as_str().context("no method")?;
-    let hook = ["success", "failure", "stream"]
-        .into_iter()
-        .find(|hook| method.ends_with(&format!("log_{hook}_event")))
-        .with_context(|| format!("unknown method {method}"))?;
+fn line(call: RecordedCall, stacktrace: Option<&Value>) -> Result<Json> {
+    let is_called = |hook: &&str| call.method.ends_with(&format!("log_{hook}_event"));
+    let hooks = ["success", "failure", "stream"];
+    let hook = hooks.into_iter().find(is_called);
+    let hook = hook.with_context(|| format!("unknown method {}", call.method))?;
+    let mut kwargs = plain(call.kwargs);
+    add_stacktrace(&mut kwargs, stacktrace);
     // Python's naive datetimes, which the recorder kept in UTC.
-    let time = |key: &str| match plain(&call[key]) {
-        Value::String(datetime) => json!(datetime + "Z"),
+    let time = |recorded| match plain(recorded) {
+        Json::Scalar(Value::String(datetime)) => Json::from(&*format!("{datetime}Z")),
         other => other,
     };
-    Ok(json!({
-        "hook": hook,
-        "kwargs": plain(&call["kwargs"]),
-        "response_obj": plain(&call["response_obj"]),
-        "start_time": time("start_time"),
-        "end_time": time("end_time"),
-    }))
+    let members = [
+        ("hook", Json::from(hook)),
+        ("kwargs", kwargs),
+        ("response_obj", plain(call.response_obj)),
+        ("start_time", time(call.start_time)),
+        ("end_time", time(call.end_time)),
+    ];
+    let members = members.into_iter();
+    Ok(Json::Object(
+        members
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    ))
 }
 
 /// A value without the recorder's marks: classes dropped, exceptions as `{type, message}`, datetimes
 /// as text, `None` as null.
-fn plain(value: &Value) -> Value {
-    let Value::Object(members) = value else {
-        return match value {
-            Value::Array(items) => items.iter().map(plain).collect(),
-            other => other.clone(),
-        };
-    };
-    if let Some(datetime) = members.get("__datetime__") {
+fn plain(mut value: Json) -> Json {
+    if let Some(datetime) = value.get_mut("__datetime__") {
         return datetime.clone();
     }
-    if members.contains_key("__object__") {
-        return Value::Null;
+    if value.get_mut("__object__").is_some() {
+        return Json::Scalar(Value::Null);
     }
-    if let Some(class) = members.get("__exception__") {
-        return json!({"type": class, "message": members.get("str")});
+    if let Some(class) = value.get_mut("__exception__").cloned() {
+        let message = value.get_mut("str").cloned();
+        let message = message.unwrap_or(Json::Scalar(Value::Null));
+        return Json::Object(vec![("type".into(), class), ("message".into(), message)]);
     }
-    let members = members.iter().filter(|(key, _)| *key != "__class__");
-    let members: Map<_, _> = members
-        .map(|(key, value)| (key.clone(), plain(value)))
-        .collect();
-    Value::Object(members)
+    match value {
+        Json::Scalar(_) => value,
+        Json::Array(items) => Json::Array(items.into_iter().map(plain).collect()),
+        Json::Object(members) => {
+            let members = members.into_iter().filter(|(key, _)| key != "__class__");
+            Json::Object(members.map(|(key, value)| (key, plain(value))).collect())
+        }
+    }
 }
 
 /// A Python host has the live exception with its stack trace, which the recorder could keep only where
 /// MLflow did: in the trace. Where `kwargs` does not carry it as text, it is taken from there.
-fn add_stacktraces(case: &mut Case) {
-    let traces = case.traces.iter();
-    let stacktrace = traces
-        .filter_map(|trace| trace.pointer("/spans/0/events/0/attributes/exception.stacktrace"))
-        .next();
-    for line in &mut case.lines {
-        let told = line["kwargs"]["traceback_exception"].is_string();
-        if let (false, Value::Object(exception)) = (told, &mut line["kwargs"]["exception"]) {
-            let stacktrace = stacktrace.cloned().unwrap_or_default();
-            exception.insert("stacktrace".to_owned(), stacktrace);
-        }
+fn add_stacktrace(kwargs: &mut Json, stacktrace: Option<&Value>) {
+    let told = kwargs.get_mut("traceback_exception").is_some();
+    if let (false, Some(Json::Object(exception)), Some(stacktrace)) =
+        (told, kwargs.get_mut("exception"), stacktrace)
+    {
+        exception.push(("stacktrace".to_owned(), Json::Scalar(stacktrace.clone())));
     }
 }

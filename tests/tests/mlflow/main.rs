@@ -4,6 +4,7 @@
 mod bulk;
 mod fixtures;
 mod lines;
+mod parity;
 mod rejects;
 mod replay;
 mod server;
