@@ -22,10 +22,12 @@ pub struct Options {
 /// Builds and runs the benchmark; its table goes to stdout, all else to stderr.
 pub fn run(options: &Options) -> Result<()> {
     let plugin = dist::build()?;
+    let encoder = dist::module("bench-encoder")?;
     let build = ["build", "--release", "--locked", "-p", "bench"];
     Step::new("Build the benchmark").run(&mut cargo::command(build))?;
     let mut bench = Command::new(paths::target()?.join("release/bench"));
     bench.arg("--plugin").arg(plugin);
+    bench.arg("--encoder").arg(encoder);
     bench.args(options.json.then_some("--json"));
     bench.args(options.quick.then_some("--quick"));
     let status = bench.status().context("the benchmark does not start")?;

@@ -9,7 +9,27 @@ use e2e::{Step, paths};
 pub fn command<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(paths::cargo());
     command.args(arguments).current_dir(paths::root());
+    forget_package(&mut command);
     command
+}
+
+/// Takes out of a command's environment what cargo tells `xtask` of its own package: build scripts that
+/// watch it would run again, and what depends on them would be built again, each time that cargo is
+/// called from here and not from a shell.
+pub fn forget_package(command: &mut Command) {
+    const PREFIXES: [&str; 5] = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_PRIMARY_",
+    ];
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
 }
 
 /// Builds the gateway as people run it.

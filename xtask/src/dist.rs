@@ -26,18 +26,21 @@ pub fn run() -> Result<()> {
 
 /// Builds `mlflow_logger.wasm` where it is not fresh, and returns its path.
 pub fn build() -> Result<PathBuf> {
-    let mut cargo = toolchain::pick()?.build()?;
-    Step::new("Build the plugin").run(cargo.args(["-p", "logger-component"]))?;
-    let module = paths::target()?
-        .join("guest")
-        .join(TARGET)
-        .join("guest/logger_component.wasm");
+    let module = module("logger-component")?;
     let component = paths::target_dir("dist")?.join("mlflow_logger.wasm");
     if !newer(&component, &module) {
         componentise(&module, &component)
             .with_context(|| format!("{} does not become a component", module.display()))?;
     }
     Ok(component)
+}
+
+/// Builds a guest package as a core module, and returns its path.
+pub fn module(package: &str) -> Result<PathBuf> {
+    let mut cargo = toolchain::pick()?.build()?;
+    Step::new(&format!("Build {package}")).run(cargo.args(["-p", package]))?;
+    let file = format!("guest/{}.wasm", package.replace('-', "_"));
+    Ok(paths::target()?.join("guest").join(TARGET).join(file))
 }
 
 /// Wraps a core module, which carries its WIT in a custom section, into a component.

@@ -14,6 +14,8 @@ use anyhow::{Context, Result};
 use e2e::step::{Step, succeeds};
 use e2e::{debian, paths};
 
+use crate::cargo;
+
 /// The guests' target.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -164,16 +166,9 @@ fn debian_cargo() -> Command {
         "LD_LIBRARY_PATH",
         "CARGO",
     ];
-    const LEFT_PREFIXES: [&str; 7] = [
-        "CARGO_PKG_",
-        "CARGO_MANIFEST_",
-        "CARGO_BIN_",
-        "CARGO_BUILD_",
-        "CARGO_PROFILE_",
-        "CARGO_TARGET_",
-        "RUSTUP_",
-    ];
+    const LEFT_PREFIXES: [&str; 4] = ["CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_", "RUSTUP_"];
     let mut command = Command::new("/usr/bin/cargo");
+    cargo::forget_package(&mut command);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if LEFT.contains(&&*text) || LEFT_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {

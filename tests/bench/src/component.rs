@@ -55,6 +55,7 @@ impl Component {
                 Hook::Success => logger.log_success_event(event),
                 Hook::Failure => logger.log_failure_event(event),
                 Hook::Stream => logger.log_stream_event(event),
+                Hook::Feedback => anyhow::bail!("no feedback is measured"),
             }
             .context(workload.name)?;
         }

@@ -5,6 +5,7 @@
 //! machine, while the microseconds are this one's.
 
 mod component;
+mod encoder;
 mod native;
 mod table;
 mod workload;
@@ -14,9 +15,19 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
+use serde::Serialize;
 
 use table::Row;
 use workload::Workload;
+
+/// All that is measured.
+#[derive(Debug, Serialize)]
+struct Results {
+    /// Each kind of event, through the component's hooks and natively.
+    hooks: Vec<Row>,
+    /// A span's protobuf within the sandbox, by hand and with prost.
+    encoding: encoder::Encoding,
+}
 
 /// Settings that send nothing and hold a whole measurement.
 const SETTINGS: &str =
@@ -28,6 +39,9 @@ struct Arguments {
     /// The plugin
     #[arg(long)]
     plugin: PathBuf,
+    /// The module with both encoders
+    #[arg(long)]
+    encoder: PathBuf,
     /// JSON instead of a Markdown table
     #[arg(long)]
     json: bool,
@@ -44,10 +58,15 @@ fn main() -> Result<()> {
         .iter()
         .map(|workload| row(workload, &component, rounds))
         .collect::<Result<Vec<_>>>()?;
+    let encoding = encoder::measure(&arguments.encoder, rounds, 100 * calls)?;
+    let results = Results {
+        hooks: rows,
+        encoding,
+    };
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        println!("{}", serde_json::to_string_pretty(&results)?);
     } else {
-        print!("{}", table::markdown(&rows));
+        print!("{}", table::markdown(&results));
     }
     Ok(())
 }
