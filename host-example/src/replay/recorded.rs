@@ -222,7 +222,8 @@ mod tests {
     #[test]
     fn everything_but_the_hook_may_be_left_out_or_null() {
         read(r#"{"hook":"success"}"#).unwrap();
-        read(r#"{"hook":"failure","start_time":null,"tags":null,"user":null,"other":[1]}"#).unwrap();
+        read(r#"{"hook":"failure","start_time":null,"tags":null,"user":null,"other":[1]}"#)
+            .unwrap();
     }
 
     #[test]
@@ -277,7 +278,8 @@ mod tests {
             "]".repeat(2000)
         );
         read(&deep).unwrap();
-        read(r#"{"hook":"success","kwargs":{"a":NaN,"b":99999999999999999999,"c":"\ud800"}}"#).unwrap();
+        read(r#"{"hook":"success","kwargs":{"a":NaN,"b":99999999999999999999,"c":"\ud800"}}"#)
+            .unwrap();
         read(r#"{"hook":"success","user":"\ud800"}"#).unwrap();
     }
 
