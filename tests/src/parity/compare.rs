@@ -202,3 +202,62 @@ pub fn unused_reasons(compared: &[Compared]) -> Vec<&'static str> {
     let reasons = reasons::all().map(|reason| reason.id);
     reasons.filter(|id| !used.contains(id)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parity::cases;
+
+    fn unexplained(case: &Case, held: &[Value]) -> Vec<String> {
+        let compared = compare(case, held);
+        let fields = compared.into_iter().flat_map(|compared| compared.fields);
+        let unexplained = fields.filter(|(_, verdict)| matches!(verdict, Verdict::Unexplained(_)));
+        unexplained.map(|(field, _)| field).collect()
+    }
+
+    #[test]
+    fn a_trace_is_the_same_as_itself() {
+        for case in cases()
+            .unwrap()
+            .iter()
+            .filter(|case| !case.traces.is_empty())
+        {
+            let fields = unexplained(case, &case.traces);
+            assert!(fields.is_empty(), "{}: {fields:?}", case.name);
+        }
+    }
+
+    #[test]
+    fn a_change_that_no_reason_wants_is_unexplained() {
+        let cases = cases().unwrap();
+        let case = cases.iter().find(|case| case.name == "tools").unwrap();
+        for (pointer, field) in [
+            ("/info/state", "trace.state"),
+            ("/spans/0/inputs/messages", "span.inputs"),
+            ("/spans/0/end_time_ns", "span.end"),
+            ("/spans/0/span_type", "span.type"),
+            ("/spans/0/attributes/model", "attributes.model"),
+            (
+                "/spans/0/attributes/mlflow.llm.cost",
+                "attributes.mlflow.llm.cost",
+            ),
+        ] {
+            let mut held = case.traces.clone();
+            *held[0].pointer_mut(pointer).unwrap() = json!("another");
+            let fields = unexplained(case, &held);
+            assert!(
+                fields.iter().any(|name| name == field),
+                "{field}: {fields:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_second_trace_of_a_call_is_unexplained() {
+        let cases = cases().unwrap();
+        let case = cases.iter().find(|case| case.name == "tools").unwrap();
+        let held = [case.traces[0].clone(), case.traces[0].clone()];
+        assert_eq!(unexplained(case, &held), ["traces"]);
+        assert!(!unexplained(case, &[]).is_empty(), "no trace at all");
+    }
+}

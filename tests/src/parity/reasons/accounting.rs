@@ -143,7 +143,7 @@ fn is_usage(d: &Difference<'_>) -> bool {
     )
 }
 
-pub(super) fn is_cost(d: &Difference<'_>) -> bool {
+fn is_cost(d: &Difference<'_>) -> bool {
     matches!(d.field, "trace.cost" | "attributes.mlflow.llm.cost")
 }
 
@@ -160,26 +160,29 @@ fn counts_add_up(d: &Difference<'_>) -> bool {
             == count("total_tokens")
 }
 
+/// Whether it is a cost in shares, and what litellm said where it said something.
 fn has_cost(d: &Difference<'_>) -> bool {
-    let total = d.held.and_then(|cost| cost["total_cost"].as_f64());
-    total.is_some_and(|total| total > 0.0)
+    let untold = told_costs(d).iter().all(|told| told.is_null());
+    shares_add_up(d) && (untold || is_told_cost(d))
 }
 
 /// Whether the total is what litellm said.
-pub(super) fn is_told_cost(d: &Difference<'_>) -> bool {
+fn is_told_cost(d: &Difference<'_>) -> bool {
     let total = d.held.map(|cost| &cost["total_cost"]);
-    let told = [
-        d.kwarg("/standard_logging_object/response_cost"),
-        d.kwarg("/response_cost"),
-    ];
-    total.is_some_and(|total| total.is_number() && told.iter().any(|told| equal(told, total)))
+    let told = |total: &Value| told_costs(d).iter().any(|told| equal(told, total));
+    total.is_some_and(|total| total.is_number() && told(total))
+}
+
+fn told_costs<'a>(d: &'a Difference<'_>) -> [&'a Value; 2] {
+    let pointers = ["/standard_logging_object/response_cost", "/response_cost"];
+    pointers.map(|pointer| d.kwarg(pointer))
 }
 
 /// Whether input and output make the total.
-pub(super) fn shares_add_up(d: &Difference<'_>) -> bool {
+fn shares_add_up(d: &Difference<'_>) -> bool {
     let dollars = |name: &str| d.held.and_then(|cost| cost[name].as_f64()).unwrap_or(0.0);
     let total = dollars("total_cost");
-    (dollars("input_cost") + dollars("output_cost") - total).abs() <= total * 1e-9
+    total > 0.0 && (dollars("input_cost") + dollars("output_cost") - total).abs() <= total * 1e-9
 }
 
 fn is_model(d: &Difference<'_>) -> bool {

@@ -40,12 +40,6 @@ const BETTER: [&[Reason]; 4] = [
 /// Where fields are not as good as they were, though they could be.
 pub const NOT_YET: &[Reason] = &[
     Reason {
-        id: "cost-shares",
-        because: "the shares of input and output in the cost are not known",
-        detail: "litellm says what the call cost, not which part of it input and output are.",
-        explains: |d| accounting::is_cost(d) && accounting::is_told_cost(d),
-    },
-    Reason {
         id: "null-provider",
         because: "a provider that is only in the model's name is recorded as null",
         detail: "For a hit of its cache litellm may name the provider only in the model, as in `openai/gpt-4o-mini`.",
