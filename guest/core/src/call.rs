@@ -32,6 +32,8 @@ pub struct Call<'a> {
     pub outputs: Option<Raw<'a>>,
     /// The tools the model could call, as OpenAI's API describes them.
     pub tools: Option<Raw<'a>>,
+    /// The format of inputs and outputs, in MLflow's word: its UI then shows a conversation.
+    pub message_format: Option<&'static str>,
     /// The model that was asked for.
     pub request_model: Option<Cow<'a, str>>,
     /// The model that answered.
@@ -91,6 +93,8 @@ pub enum Inputs<'a> {
 pub enum Operation {
     /// Chat completions, the Responses API and their like.
     Chat,
+    /// Gemini's generateContent, which OpenTelemetry names apart.
+    GenerateContent,
     /// Legacy text completions.
     TextCompletion,
     /// Embeddings.
@@ -105,7 +109,7 @@ impl Operation {
     /// MLflow's span type.
     pub fn span_type(self) -> &'static str {
         match self {
-            Self::Chat | Self::TextCompletion | Self::Other => "LLM",
+            Self::Chat | Self::GenerateContent | Self::TextCompletion | Self::Other => "LLM",
             Self::Embeddings => "EMBEDDING",
             Self::Rerank => "RERANKER",
         }
@@ -115,6 +119,7 @@ impl Operation {
     pub fn gen_ai_name(self) -> Option<&'static str> {
         match self {
             Self::Chat => Some("chat"),
+            Self::GenerateContent => Some("generate_content"),
             Self::TextCompletion => Some("text_completion"),
             Self::Embeddings => Some("embeddings"),
             Self::Rerank | Self::Other => None,

@@ -122,12 +122,9 @@ impl Answer {
 }
 
 fn choice(mut choice: Node) -> Node {
-    choice
-        .member("index")
-        .filter(|index| index.is_null())
-        .map_or((), |index| {
-            *index = Node::Whole("0".to_owned());
-        });
+    if let Some(index) = choice.member("index").filter(|index| index.is_null()) {
+        *index = Node::Whole("0".to_owned());
+    }
     choice.member("finish_reason");
     if choice.get("text").is_some() {
         choice.remove("message");

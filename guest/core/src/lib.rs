@@ -47,3 +47,4 @@ pub mod transport;
 mod wire;
 
 pub use logger::{FlushMode, Logger};
+pub use wire::{FormatDoc, formats};

@@ -4,7 +4,7 @@ mod events;
 mod feedback;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::call::Call;
@@ -18,7 +18,7 @@ use crate::settings::routes::{self, By};
 use crate::settings::{Experiment, ParentMode, SettingError, Settings};
 use crate::span;
 use crate::transport::{Request, RequestId, Response, TransportError};
-use crate::wire::WireCall;
+use crate::wire::Calls;
 
 /// How much a flush is to send; see `flush-mode` in `wit/types.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Logger {
     pub(crate) settings: Option<Settings>,
     pub(crate) outbox: Outbox,
     pub(crate) stats: Stats,
-    pub(crate) calls: BTreeMap<u64, WireCall>,
+    pub(crate) calls: Calls,
     pub(crate) next_call: u64,
     pub(crate) seed: u64,
     streams: Streams,
@@ -64,7 +64,7 @@ impl Logger {
             settings: None,
             outbox: Outbox::new(seed),
             stats: Stats::default(),
-            calls: BTreeMap::new(),
+            calls: Calls::default(),
             next_call: 0,
             seed,
             streams: Streams::default(),
@@ -104,8 +104,7 @@ impl Logger {
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        let calls: usize = self.calls.values().map(WireCall::held).sum();
-        self.outbox.bytes() + self.streams.bytes() + calls
+        self.outbox.bytes() + self.streams.bytes() + self.calls.bytes()
     }
 
     /// The experiment that a call goes to: the one asked for, else what the rules say; `find` looks up
@@ -159,7 +158,7 @@ impl Logger {
             self.cancel(now, &id);
         }
         if mode == FlushMode::Close {
-            while !self.calls.is_empty() {
+            while self.calls.len() > 0 {
                 self.give_up_oldest_call(now);
             }
         }

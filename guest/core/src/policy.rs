@@ -14,10 +14,13 @@ use crate::settings::Content;
 const NOT_CAPTURED: &str = "[not captured]";
 
 /// The members that hold a model's reasoning: OpenAI-compatible servers' `reasoning_content` and
-/// `reasoning`, Anthropic's `thinking`, litellm's `thinking_blocks`.
-const REASONING: [&str; 4] = [
+/// `reasoning` and `reasoning_details`, Bedrock's `reasoningContent`, Anthropic's `thinking`, litellm's
+/// `thinking_blocks`.
+const REASONING: [&str; 6] = [
     "reasoning_content",
+    "reasoningContent",
     "reasoning",
+    "reasoning_details",
     "thinking",
     "thinking_blocks",
 ];

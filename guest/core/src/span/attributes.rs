@@ -2,7 +2,7 @@
 
 use super::{LEVEL_ERROR, LEVEL_INFO, REPAIRS};
 use crate::call::{Attribute, Call, Cost, Inputs, Outcome, Usage};
-use crate::json::{self, Cleaned, Kind, Raw, write_clean};
+use crate::json::{self, Cleaned, Kind, Node, Raw, write_clean};
 use crate::otlp::Attributes;
 use crate::policy::Policy;
 
@@ -27,6 +27,9 @@ impl Encoder<'_, '_, '_> {
         self.attributes.int("mlflow.spanLogLevel", level);
         match &call.inputs {
             _ if !capture.inputs => {}
+            Inputs::Whole(inputs) if !capture.tools && inputs.kind() == Kind::Object => {
+                self.without_tools("mlflow.spanInputs", *inputs);
+            }
             Inputs::Whole(inputs) => self.json("mlflow.spanInputs", *inputs),
             Inputs::Members(members) => {
                 let kept = |name| capture.tools || !matches!(name, "tools" | "functions");
@@ -40,6 +43,23 @@ impl Encoder<'_, '_, '_> {
         if let (true, Some(tools)) = (capture.tools, call.tools) {
             self.json("mlflow.chat.tools", tools);
         }
+        if let Some(format) = call.message_format {
+            self.attributes
+                .string("mlflow.message.format", format.as_bytes());
+        }
+    }
+
+    /// A request's body, less the members that hold tools.
+    fn without_tools(&mut self, key: &str, inputs: Raw<'_>) {
+        const TOOLS: [&str; 3] = ["tools", "functions", "toolConfig"];
+        let mut kept = Node::default();
+        for (name, value) in inputs.entries() {
+            if !TOOLS.contains(&name.as_ref()) {
+                kept.set(&name, Node::from(value));
+            }
+        }
+        let kept = kept.json();
+        self.json(key, Raw::parse(&kept).unwrap_or(Raw::NULL));
     }
 
     /// Who answered.

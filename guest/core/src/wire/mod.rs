@@ -1,10 +1,29 @@
 //! Call capture: a call that a gateway forwards, from its request to the end of its response.
 //!
-//! Bodies are kept as they pass and read once, when the call has ended. What a body holds beyond the
-//! members that many providers share (`model`, `usage`, an `error`) is logged as it is.
+//! The way of the bytes, a module an arrow:
+//!
+//! ```text
+//! request  -> body (decoded, multipart described) -> JSON -\
+//! headers  -> headers: session, user, tags, traceparent     > format -> Facts -> Call
+//! response -> inflate -> frames -> stream -> JSON ---------/
+//! ```
+//!
+//! A call's format is told when it begins (`formats`), so that a streamed response is added up as it
+//! comes. Any split of a response's bytes gives the same span.
 
 mod body;
 mod call;
+mod errors;
+mod facts;
+mod formats;
+mod frames;
+mod headers;
+mod inflate;
+mod multipart;
+mod open;
+mod provider;
+mod response;
+mod stream;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,30 +34,45 @@ use crate::json::Raw;
 use crate::litellm::streams::OwnedContext;
 use crate::logger::Logger;
 use crate::otlp::SpanWriter;
+use crate::policy::Policy;
 use crate::redact;
 use crate::settings::ParentMode;
 use crate::settings::routes::By;
-use body::{Body, media_type};
+use call::Read;
+use facts::Facts;
+use formats::{Asked, Format};
+use headers::{Content, Told};
+use response::{Expected, Response};
+use stream::Show;
+
+pub use formats::{FormatDoc, formats};
+pub(crate) use open::Calls;
 
 /// What an open call takes beside its bodies.
-const OVERHEAD: usize = 512;
+const OVERHEAD: usize = 1024;
 
 /// A call under way.
 #[derive(Debug)]
 pub(crate) struct WireCall {
     key: EventKey,
-    ids: Option<String>,
+    id: Option<String>,
     start: Timestamp,
     last: Timestamp,
     method: String,
     path: String,
+    host: Option<String>,
     provider: Option<String>,
+    format: &'static Format,
+    /// The request's header fields, as JSON.
     headers: String,
     context: OwnedContext,
-    request: Body,
-    status: Option<u16>,
-    response: Body,
-    first_byte: Option<Timestamp>,
+    /// The request's body, as JSON.
+    inputs: String,
+    /// Whether the request asks for a stream.
+    streams: bool,
+    /// Whether some of the request could not be read.
+    is_cut: bool,
+    response: Response,
     events: Vec<u8>,
 }
 
@@ -49,12 +83,48 @@ enum Ending<'e> {
 }
 
 impl WireCall {
-    pub(crate) fn held(&self) -> usize {
-        OVERHEAD
-            + self.request.bytes.len()
-            + self.response.bytes.len()
-            + self.events.len()
-            + self.headers.len()
+    fn new(start: &CallStart<'_>, room: usize) -> Self {
+        let told = Told::by(&start.headers);
+        let path = start.path.split('?').next().unwrap_or_default();
+        let content = Content::of(&start.headers);
+        let (inputs, is_cut) = body::request(&content, start.body, room);
+        let request = Raw::parse(&inputs).unwrap_or(Raw::NULL);
+        let host = start
+            .authority
+            .map(|authority| authority.rsplit('@').next().unwrap_or_default());
+        let given = start
+            .provider
+            .map(str::trim)
+            .filter(|given| !given.is_empty());
+        let provider = given
+            .map(str::to_lowercase)
+            .or_else(|| provider::of_host(host?).map(str::to_owned))
+            .or_else(|| provider::of_path(path).map(str::to_owned));
+        let format = formats::tell(start.method, path, provider.as_deref(), request);
+        let call_id = start.call_id.or(told.call_id.as_deref());
+        Self {
+            key: start.key,
+            id: call_id.map(str::to_owned),
+            start: start.at,
+            last: start.at,
+            method: start.method.to_owned(),
+            path: path.to_owned(),
+            host: host.filter(|host| !host.is_empty()).map(str::to_owned),
+            provider: provider.or_else(|| format.home.map(str::to_owned)),
+            format,
+            headers: headers::json(&start.headers),
+            context: OwnedContext::from(&told.beneath(start)),
+            streams: request.get("stream").and_then(Raw::as_bool) != Some(false)
+                && (request.get("stream").is_some() || path.contains("stream")),
+            inputs,
+            is_cut,
+            response: Response::default(),
+            events: Vec::new(),
+        }
+    }
+
+    fn held(&self) -> usize {
+        OVERHEAD + self.inputs.len() + self.headers.len() + self.events.len() + self.response.held()
     }
 }
 
@@ -62,27 +132,7 @@ impl Logger {
     /// Begins a call; the number names it from then on.
     pub fn begin_call(&mut self, now: Duration, start: &CallStart<'_>) -> Result<u64, EventError> {
         self.make_room(now, start.body.len())?;
-        let path = start.path.split('?').next().unwrap_or_default();
-        let call = WireCall {
-            key: start.key,
-            ids: start.call_id.map(str::to_owned),
-            start: start.at,
-            last: start.at,
-            method: start.method.to_owned(),
-            path: path.to_owned(),
-            provider: start.provider.map(str::to_owned),
-            headers: body::headers(&start.headers),
-            context: OwnedContext::from(&start.context),
-            request: Body {
-                media_type: media_type(&start.headers),
-                bytes: start.body.to_vec(),
-                missing: 0,
-            },
-            status: None,
-            response: Body::default(),
-            first_byte: None,
-            events: Vec::new(),
-        };
+        let call = WireCall::new(start, self.room()?);
         let number = self.next_call;
         self.next_call += 1;
         self.calls.insert(number, call);
@@ -98,11 +148,15 @@ impl Logger {
         status: u16,
         headers: &[(&str, &[u8])],
     ) -> Result<(), EventError> {
-        let call = self.calls.get_mut(&call).ok_or(EventError::CallEnded)?;
-        call.last = at;
-        call.status = Some(status);
-        call.response.media_type = media_type(headers);
-        Ok(())
+        self.calls.update(call, |call| {
+            call.last = at;
+            let error_type = headers::value(headers, "x-amzn-errortype");
+            let error_type = error_type.map(|name| {
+                let name = name.split(':').next().unwrap_or_default();
+                name.to_owned()
+            });
+            call.response.head(status, Content::of(headers), error_type);
+        })
     }
 
     /// A part of the response's body has come. What the queue has no room for is counted, not kept.
@@ -112,20 +166,31 @@ impl Logger {
         at: Timestamp,
         bytes: &[u8],
     ) -> Result<(), EventError> {
+        let room = self.room()?;
         let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
-        let room = settings
-            .delivery
-            .queue_max_bytes
-            .saturating_sub(self.held_bytes());
-        let call = self.calls.get_mut(&call).ok_or(EventError::CallEnded)?;
-        call.last = at;
-        call.first_byte.get_or_insert(at);
-        if bytes.len() <= room && call.response.missing == 0 {
-            call.response.bytes.extend_from_slice(bytes);
-        } else {
-            call.response.missing += bytes.len();
-        }
-        Ok(())
+        let mut policy = Policy::new(&settings.content);
+        self.calls.update(call, |call| {
+            call.last = at;
+            let mut show = Show {
+                events: &mut call.events,
+                policy: &mut policy,
+                at,
+                first: None,
+            };
+            let expected = Expected {
+                format: call.format,
+                path: &call.path,
+                stream: call.streams,
+            };
+            call.response.push(bytes, room, expected, &mut show);
+        })
+    }
+
+    /// How many bytes more may be held.
+    fn room(&self) -> Result<usize, EventError> {
+        let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        let most = settings.delivery.queue_max_bytes;
+        Ok(most.saturating_sub(self.held_bytes()))
     }
 
     /// Something happened on the way.
@@ -136,20 +201,20 @@ impl Logger {
         happening: Happening,
         detail: Option<&str>,
     ) -> Result<(), EventError> {
-        let call = self.calls.get_mut(&call).ok_or(EventError::CallEnded)?;
         let name = match happening {
             Happening::Retry => "retry",
             Happening::Fallback => "fallback",
             Happening::Guardrail => "guardrail",
             Happening::CacheHit => "cache_hit",
         };
-        SpanWriter::write_event(&mut call.events, &mut Vec::new(), at, name, |attributes| {
-            if let Some(detail) = detail {
-                let detail = redact::redact(detail).map_or(Cow::Borrowed(detail), Cow::Owned);
-                attributes.string("detail", detail.as_bytes());
-            }
-        });
-        Ok(())
+        self.calls.update(call, |call| {
+            SpanWriter::write_event(&mut call.events, &mut Vec::new(), at, name, |attributes| {
+                if let Some(detail) = detail {
+                    let detail = redact::redact(detail).map_or(Cow::Borrowed(detail), Cow::Owned);
+                    attributes.string("detail", detail.as_bytes());
+                }
+            });
+        })
     }
 
     /// The response has ended as it should.
@@ -159,8 +224,8 @@ impl Logger {
         call: u64,
         at: Timestamp,
     ) -> Result<(), EventError> {
-        let call = self.calls.remove(&call).ok_or(EventError::CallEnded)?;
-        self.end_call(now, &call, at, &Ending::Finished)
+        let call = self.calls.take(call).ok_or(EventError::CallEnded)?;
+        self.end_call(now, call, at, &Ending::Finished)
     }
 
     /// The call failed.
@@ -172,71 +237,101 @@ impl Logger {
         kind: &str,
         message: &str,
     ) -> Result<(), EventError> {
-        let call = self.calls.remove(&call).ok_or(EventError::CallEnded)?;
-        self.end_call(now, &call, at, &Ending::Failed { kind, message })
+        let call = self.calls.take(call).ok_or(EventError::CallEnded)?;
+        self.end_call(now, call, at, &Ending::Failed { kind, message })
     }
 
     /// Nobody holds the call any more; unless it has ended, it counts as cancelled.
     pub fn drop_call(&mut self, now: Duration, call: u64) {
-        if let Some(call) = self.calls.remove(&call) {
-            self.cancel_call(now, &call);
+        if let Some(call) = self.calls.take(call) {
+            self.cancel_call(now, call);
         }
     }
 
     pub(crate) fn give_up_oldest_call(&mut self, now: Duration) {
-        if let Some((_, call)) = self.calls.pop_first() {
-            self.cancel_call(now, &call);
+        if let Some(call) = self.calls.take_oldest() {
+            self.cancel_call(now, call);
         }
     }
 
-    fn cancel_call(&mut self, now: Duration, call: &WireCall) {
+    fn cancel_call(&mut self, now: Duration, call: WireCall) {
         let ending = Ending::Failed {
             kind: "cancelled",
             message: "the call was dropped before its response had ended",
         };
-        if let Err(error) = self.end_call(now, call, call.last, &ending) {
-            self.outbox.refuse(vec![call.key], error.to_string());
+        let (key, last) = (call.key, call.last);
+        if let Err(error) = self.end_call(now, call, last, &ending) {
+            self.outbox.refuse(vec![key], error.to_string());
         }
     }
 
     fn end_call(
         &mut self,
         now: Duration,
-        wire: &WireCall,
+        mut wire: WireCall,
         at: Timestamp,
         ending: &Ending<'_>,
     ) -> Result<(), EventError> {
         let context = wire.context.with(None);
-        let experiment = self.experiment(context.experiment, |by| routed_by(wire, &context, by))?;
-        let destination = experiment.to_string();
-        let ids = self.call_ids(wire, &destination);
-        let request = wire.request.json();
-        let response = wire.response.json();
-        // Both were written as JSON just now.
-        let inputs = Raw::parse(&request).unwrap_or(Raw::NULL);
-        let outputs = Raw::parse(&response)
-            .ok()
-            .filter(|response| !response.is_null());
-        let call = call::call(wire, ids, at, ending, (inputs, outputs), &context);
+        let asked = context.experiment;
+        let experiment = self.experiment(asked, |by| routed_by(&wire, &context, by))?;
+        let ids = self.call_ids(&wire, &experiment.to_string());
+        let room = self.room()?;
+        let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        let response = std::mem::take(&mut wire.response);
+        wire.response.status = response.status;
+        let mut show = Show {
+            events: &mut wire.events,
+            policy: &mut Policy::new(&settings.content),
+            at,
+            first: None,
+        };
+        let expected = Expected {
+            format: wire.format,
+            path: &wire.path,
+            stream: wire.streams,
+        };
+        let finished = matches!(ending, Ending::Finished);
+        let came = response.end(room, finished, expected, &mut show);
+        // Both were written as JSON.
+        let inputs = Raw::parse(&wire.inputs).unwrap_or(Raw::NULL);
+        let outputs = Raw::parse(&came.outputs).unwrap_or(Raw::NULL);
+        let mut facts = Facts::default();
+        let asked = Asked {
+            path: &wire.path,
+            body: inputs,
+        };
+        (wire.format.request)(&asked, &mut facts);
+        (wire.format.response)(outputs, &mut facts);
+        let tools = facts.tools.take();
+        let cut = "bodies were cut to keep within `queue_max_bytes`, or could not be decoded";
+        let read = Read {
+            ids,
+            at,
+            context: &context,
+            inputs,
+            outputs: Some(outputs).filter(|outputs| !outputs.is_null()),
+            tools: tools.as_deref().and_then(|tools| Raw::parse(tools).ok()),
+            facts,
+            ending,
+            fault: came.fault,
+            stream: came.stream,
+            repairs: Vec::from_iter((wire.is_cut || came.is_cut).then_some(cut)),
+        };
+        let call = call::call(&wire, read);
         let keys = vec![wire.key];
-        let trace = self.emit(
-            now,
-            &call,
-            keys,
-            &wire.events,
-            &experiment,
-            ParentMode::Link,
-        )?;
-        if let Some(id) = &wire.ids {
+        let events = &wire.events;
+        let trace = self.emit(now, &call, keys, events, &experiment, ParentMode::Link)?;
+        if let Some(id) = &wire.id {
             self.remember(id, trace);
         }
         Ok(())
     }
 
-    /// From the gateway's call id and the start, or else made up from the seed.
+    /// From the call's id and the start, or else made up from the seed.
     fn call_ids(&mut self, wire: &WireCall, destination: &str) -> Ids {
         let start = wire.start.to_be_bytes();
-        match &wire.ids {
+        match &wire.id {
             Some(id) => id::derive(&[destination.as_bytes(), id.as_bytes(), &start, b"call"]),
             None => {
                 self.next_call += 1;

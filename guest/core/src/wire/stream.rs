@@ -1,0 +1,131 @@
+//! A streamed response as it comes: frames are stamped, shown as chunks and added up at once, so that
+//! a call keeps its answer and not its bytes.
+
+use super::errors::Fault;
+use super::formats::Assemble;
+use super::frames::{Frame, Framer};
+use crate::event::Timestamp;
+use crate::json::{Node, Raw};
+use crate::policy::Policy;
+use crate::span;
+
+/// A stream under way.
+#[derive(Debug)]
+pub(super) struct Stream {
+    framer: Framer,
+    taken: Taken,
+}
+
+/// What is taken from a stream's frames.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// What they add up to.
+    pub answer: Box<dyn Assemble>,
+    /// How many there were.
+    pub chunks: u64,
+    /// When the first came.
+    pub first: Option<Timestamp>,
+    /// The error that one told.
+    pub fault: Option<Fault>,
+    /// Whether the one that ends a stream came.
+    done: bool,
+    /// About how many bytes the answer takes.
+    grown: usize,
+}
+
+/// What a stream's frames are shown with.
+pub(super) struct Show<'s, 'p> {
+    /// Span events, encoded.
+    pub events: &'s mut Vec<u8>,
+    /// What of them is kept.
+    pub policy: &'s mut Policy<'p>,
+    /// When the bytes came.
+    pub at: Timestamp,
+    /// When the first byte came, where that is known better than from the bytes.
+    pub first: Option<Timestamp>,
+}
+
+impl Stream {
+    pub fn new(framer: Framer, answer: Box<dyn Assemble>) -> Self {
+        Self {
+            framer,
+            taken: Taken {
+                answer,
+                chunks: 0,
+                first: None,
+                fault: None,
+                done: false,
+                grown: 0,
+            },
+        }
+    }
+
+    /// Takes bytes in.
+    pub fn push(&mut self, bytes: &[u8], show: &mut Show<'_, '_>) {
+        let Self { framer, taken } = self;
+        framer.push(bytes, &mut |frame| taken.take(&frame, show));
+    }
+
+    /// No more bytes will come.
+    pub fn end(&mut self, show: &mut Show<'_, '_>) {
+        let Self { framer, taken } = self;
+        framer.end(&mut |frame| taken.take(&frame, show));
+    }
+
+    /// Bytes held.
+    pub fn held(&self) -> usize {
+        self.framer.held() + self.taken.grown
+    }
+
+    /// Whether the bytes made sense to their end.
+    pub fn is_sound(&self) -> bool {
+        !self.framer.is_broken()
+    }
+
+    /// What was taken from it.
+    pub fn into_taken(self) -> Taken {
+        self.taken
+    }
+}
+
+impl Taken {
+    /// Whether the answer has come to its end.
+    pub fn is_complete(&self) -> bool {
+        self.done || self.answer.is_complete()
+    }
+
+    fn take(&mut self, frame: &Frame<'_>, show: &mut Show<'_, '_>) {
+        let data = frame.data.trim();
+        if data == "[DONE]" {
+            self.done = true;
+            return;
+        }
+        let quoted;
+        let data = match Raw::parse(data) {
+            Ok(raw) => raw,
+            // Cut within: what it would have said is not known.
+            Err(_) if frame.is_partial || data.is_empty() => return,
+            Err(_) => {
+                quoted = Node::text(data).json();
+                Raw::parse(&quoted).unwrap_or(Raw::NULL)
+            }
+        };
+        let is_ping = |kind: Raw<'_>| kind.text() == "\"ping\"";
+        if data.get("type").is_some_and(is_ping) {
+            return;
+        }
+        self.chunks += 1;
+        self.first.get_or_insert(show.first.unwrap_or(show.at));
+        if self.fault.is_none() {
+            self.fault = Fault::of_event(frame.event, frame.is_error, data);
+        }
+        self.grown += self.answer.add(frame.event, data);
+        let capture = show.policy.content().capture;
+        if capture.chunks && capture.outputs {
+            let mut scratch = Vec::new();
+            for chunk in self.answer.chunks(data) {
+                span::write_chunk(show.events, &mut scratch, show.at, chunk, show.policy);
+            }
+        }
+    }
+}
