@@ -15,8 +15,11 @@ fn check_says_ok_or_what_is_wrong_and_where() {
         "good.toml",
         &format!("listen = \"127.0.0.1:8080\"\n{uri}"),
     );
-    let (code, out, _) = run(gateway(&["check", "--config", &good]));
-    assert_eq!((code, out), (0, format!("{good}: ok\n")));
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/gateway.toml");
+    for good in [good.as_str(), example] {
+        let (code, out, _) = run(gateway(&["check", "--config", good]));
+        assert_eq!((code, out), (0, format!("{good}: ok\n")));
+    }
     for (text, words) in [
         (
             format!("{uri}sample_ratio = 2\n"),
@@ -30,6 +33,24 @@ fn check_says_ok_or_what_is_wrong_and_where() {
         ("[[upstreams]]\n".to_owned(), ":1: `upstreams`: unknown key"),
         ("[logger]\n".to_owned(), ": `logger.tracking_uri`: required"),
         ("[logger\n".to_owned(), ":1: no valid TOML"),
+        (
+            format!(
+                "[[upstream]]\nprefix = \"/a\"\nbase_url = \"https://a\"\nca_file = \"/no/ca\"\n{uri}"
+            ),
+            ": `upstream.0.ca_file`: the certificates in /no/ca cannot be read",
+        ),
+        (
+            format!("[[upstream]]\nprefix = \"/a\"\nbase_url = \"https://u:p@a\"\n{uri}"),
+            ":3: `upstream.0.base_url`: holds credentials",
+        ),
+        (
+            format!("[[upstream]]\nprefix = \"/a\"\nbase_url = \"https://a\"\ntimeout = 1\n{uri}"),
+            ":4: `upstream.0.timeout`: unknown key",
+        ),
+        (
+            format!("[queue]\nworkers = 65\n{uri}"),
+            ":2: `queue.workers`: expected at most 64",
+        ),
     ] {
         let file = write(directory.path(), "bad.toml", &text);
         let (code, out, err) = run(gateway(&["check", "--config", &file]));

@@ -1,0 +1,172 @@
+//! What is logged, what is not, and that nobody waits for it.
+
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+
+use crate::play::{Answer, Gateway, Mlflow, Upstream, eventually, get, post, send};
+
+const CHAT: &str = "/up/v1/chat/completions";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_becomes_a_span_with_what_was_said() {
+    let provider =
+        mock_provider::Provider::start(([127, 0, 0, 1], 0).into(), std::time::Duration::ZERO);
+    let provider = provider.await.unwrap();
+    let mlflow = Mlflow::start().await;
+    let config = Gateway::config(&provider.url(), &mlflow, "provider = \"openai\"", "");
+    let gateway = Gateway::start(&config).await;
+    let request =
+        r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"good morning"}]}"#;
+    let answer = Answer::of(post(&gateway.address, CHAT, request).await).await;
+    assert_eq!(
+        answer.json()["choices"][0]["message"]["content"],
+        "You said: good morning"
+    );
+    let span = mlflow.span().await;
+    span.assert_ok();
+    assert!(span.attribute("mlflow.spanInputs").contains("good morning"));
+    assert!(
+        span.attribute("mlflow.spanOutputs")
+            .contains("You said: good morning")
+    );
+    assert_eq!(
+        span.attribute("mlflow.llm.provider").trim_matches('"'),
+        "openai"
+    );
+    let usage = span.attribute("mlflow.chat.tokenUsage");
+    assert!(usage.contains("\"total_tokens\":6"), "{usage}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_reach_the_upstream_and_neither_span_nor_log_nor_client() {
+    let mlflow = Mlflow::start().await;
+    let good = Upstream::json(r#"{"ok":true}"#).await;
+    let gone = Upstream::start(|conversation| async move { drop(conversation) }).await;
+    let broken = format!(
+        "[[upstream]]\nprefix = \"/broken\"\nbase_url = \"{}\"",
+        gone.url
+    );
+    let gateway = Gateway::start(&Gateway::config(&good.url, &mlflow, &broken, "")).await;
+    for (path, status) in [
+        ("/up/v1/x?key=canary-query&alt=sse", 200),
+        ("/broken/v1/x?key=canary-query", 502),
+    ] {
+        let request = Request::post(path)
+            .header("host", "x")
+            .header("authorization", "Bearer canary-bearer")
+            .header("x-api-key", "canary-key")
+            .header("x-goog-api-key", "canary-goog")
+            .header("cookie", "session=canary-cookie")
+            .body(Full::new(Bytes::from_static(b"{}")))
+            .unwrap();
+        let answer = Answer::of(send(&gateway.address, request).await.unwrap()).await;
+        assert_eq!(answer.status(), status);
+        assert!(!answer.text().contains("canary"), "{}", answer.text());
+    }
+    mlflow.spans(2).await;
+    let raw = mlflow.raw();
+    assert!(!raw.windows(6).any(|window| window == b"canary"));
+    let log = gateway.log();
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_server_that_does_not_answer() {
+    let upstream = Upstream::json(r#"{"ok":true}"#).await;
+    let mlflow = Mlflow::start().await;
+    let gateway = Gateway::before(&upstream, &mlflow).await;
+    mlflow.open(false);
+    post(&gateway.address, CHAT, "{}").await;
+    let waiting = mlflow.waiting.clone();
+    eventually("a delivery", async || {
+        (*waiting.lock().unwrap() > 0).then_some(())
+    })
+    .await;
+    // The delivery hangs; calls do not.
+    for _ in 0..50 {
+        let answer = Answer::of(post(&gateway.address, CHAT, "{}").await).await;
+        assert_eq!(answer.status(), 200);
+    }
+    assert_eq!(mlflow.count(), 0);
+    mlflow.open(true);
+    mlflow.spans(51).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_no_room_calls_pass_unlogged_and_are_counted() {
+    let body = format!("{{\"text\":\"{}\"}}", "x".repeat(300_000));
+    let upstream = Upstream::json(&body).await;
+    let mlflow = Mlflow::start().await;
+    mlflow.open(false);
+    let queue = "[queue]\nmax_bytes = 2000000\n";
+    let gateway = Gateway::start(&Gateway::config(&upstream.url, &mlflow, "", queue)).await;
+    for _ in 0..30 {
+        let answer = Answer::of(post(&gateway.address, CHAT, "{}").await).await;
+        assert!(answer.body == body, "another body: {:.200}", answer.text());
+    }
+    let metrics = get(&gateway.metrics, "/metrics").await;
+    let dropped = value(metrics.text(), "gateway_logged_total{fate=\"Dropped\"}");
+    assert!(dropped >= 15.0, "{dropped}");
+    assert!(value(metrics.text(), "gateway_log_held_bytes") <= 2e6);
+    gateway.said("calls were not logged").await;
+    mlflow.open(true);
+    mlflow.spans(30 - dropped as usize).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_can_go_unlogged() {
+    let upstream = Upstream::json("{}").await;
+    let mlflow = Mlflow::start().await;
+    let second = format!(
+        "log = false\n[[upstream]]\nprefix = \"/logged\"\nbase_url = \"{}\"",
+        upstream.url
+    );
+    let gateway = Gateway::start(&Gateway::config(&upstream.url, &mlflow, &second, "")).await;
+    for path in ["/up/one", "/logged/two"] {
+        assert_eq!(post(&gateway.address, path, "{}").await.status(), 200);
+    }
+    assert_eq!(mlflow.span().await.attribute("url.path"), "/two");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_counted() {
+    let upstream = Upstream::json("{}").await;
+    let mlflow = Mlflow::start().await;
+    let gateway = Gateway::before(&upstream, &mlflow).await;
+    assert_eq!(get(&gateway.metrics, "/healthz").await.status(), 200);
+    assert_eq!(get(&gateway.metrics, "/readyz").await.status(), 200);
+    assert_eq!(get(&gateway.metrics, "/else").await.status(), 404);
+    for _ in 0..3 {
+        Answer::of(post(&gateway.address, CHAT, "{}").await).await;
+    }
+    let metrics = eventually("the deliveries' count", async || {
+        let answer = get(&gateway.metrics, "/metrics").await;
+        let text = answer.text().to_owned();
+        (value(&text, "gateway_logged_total{fate=\"Delivered\"}") == 3.0).then_some(text)
+    })
+    .await;
+    for (name, expected) in [
+        (
+            "gateway_requests_total{upstream=\"/up\",status=\"200\"}",
+            3.0,
+        ),
+        ("gateway_in_flight{upstream=\"/up\"}", 0.0),
+        ("gateway_first_byte_seconds_count{upstream=\"/up\"}", 3.0),
+        ("gateway_duration_seconds_count{upstream=\"/up\"}", 3.0),
+        ("gateway_log_held_bytes", 0.0),
+    ] {
+        assert_eq!(value(&metrics, name), expected, "{name}");
+    }
+    assert!(value(&metrics, "gateway_tracking_requests_total") >= 1.0);
+}
+
+/// A metric's value.
+fn value(text: &str, name: &str) -> f64 {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in\n{text}"))
+        .parse()
+        .unwrap()
+}
