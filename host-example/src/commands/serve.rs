@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use host_example::config::{Config, ConfigError};
 use host_example::gateway::{Gateway, StartError};
-use host_example::{Plugin, Settings};
+use host_example::{Origin, Plugin, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{PluginOptions, bad_setting, settings};
@@ -59,10 +59,10 @@ async fn serve(options: Options) -> Result<ExitCode> {
     let instances = u32::from(config.queue.workers) * 2 + 2;
     let plugin = options.plugin.load(instances).await?;
     let settings = judged(&plugin, &config).await?;
-    let server = settings.text("tracking_uri").unwrap_or_default().to_owned();
+    let server = settings.text("tracking_uri").and_then(Origin::parse);
     let gateway = Gateway::start(&plugin, config, settings).await;
     let mut gateway = gateway.map_err(|error| in_file(&options.config, error))?;
-    announce(&gateway, &server)?;
+    announce(&gateway, server.as_ref())?;
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
@@ -137,12 +137,14 @@ fn in_file(path: &Path, error: StartError) -> anyhow::Error {
 }
 
 /// One line on stdout, for people and for scripts that wait for it.
-fn announce(gateway: &Gateway, server: &str) -> Result<()> {
+fn announce(gateway: &Gateway, server: Option<&Origin>) -> Result<()> {
     let mut line = format!("mlflow-gateway listens on http://{}", gateway.address());
     if let Some(address) = gateway.metrics_address() {
         line.push_str(&format!(", metrics on http://{address}/metrics"));
     }
-    line.push_str(&format!(", and logs to {server}"));
+    if let Some(server) = server {
+        line.push_str(&format!(", and logs to {server}"));
+    }
     let mut out = stdout().lock();
     writeln!(out, "{line}")
         .and_then(|()| out.flush())

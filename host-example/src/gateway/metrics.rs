@@ -226,14 +226,12 @@ impl Metrics {
 
     /// What an instance has done since it was asked before, or since it was made.
     pub fn sent(&self, before: Option<&Stats>, now: &Stats) {
-        let counted: [(&Counter, fn(&Stats) -> u64); 3] = [
-            (&self.requests_sent, |stats| stats.requests),
-            (&self.requests_failed, |stats| stats.requests_failed),
-            (&self.bytes_sent, |stats| stats.bytes_sent),
-        ];
-        for (counter, count) in counted {
+        let more = |counter: &Counter, count: fn(&Stats) -> u64| {
             counter.inc_by(count(now).saturating_sub(before.map_or(0, count)));
-        }
+        };
+        more(&self.requests_sent, |stats| stats.requests);
+        more(&self.requests_failed, |stats| stats.requests_failed);
+        more(&self.bytes_sent, |stats| stats.bytes_sent);
     }
 }
 

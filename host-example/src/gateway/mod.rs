@@ -130,6 +130,11 @@ impl Gateway {
                     .to_owned(),
             }]));
         }
+        let listener = listen(config.listen.unwrap_or(LISTEN), "listen").await?;
+        let admin_listener = match &config.metrics {
+            Some(metrics) => Some(listen(metrics.listen, "metrics.listen").await?),
+            None => None,
+        };
         let limits = config.limits;
         let (live, live_receiver) = watch::channel(Arc::new(Live { routes, limits }));
         let (settings, settings_receiver) = watch::channel(settings);
@@ -142,23 +147,29 @@ impl Gateway {
 
         let ready = Arc::new(AtomicBool::new(true));
         let closing = Arc::new(AtomicBool::new(false));
-        let admin = Admin {
+        let admin = Arc::new(Admin {
             metrics: metrics.clone(),
             budget,
             ready: ready.clone(),
+        });
+        let answer = move |request| {
+            let admin = admin.clone();
+            async move { admin.answer(&request) }
         };
-        let admin = match &config.metrics {
-            Some(metrics) => Some(serve_admin(metrics.listen, admin, &closing).await?),
-            None => None,
-        };
-        let proxy = Proxy {
+        let start = |listener| Server::start(listener, closing.clone(), answer);
+        let admin = admin_listener.map(start);
+        let proxy = Arc::new(Proxy {
             live: live_receiver,
             backlog: backlog.clone(),
             metrics: metrics.clone(),
             closing: closing.clone(),
             next_key: AtomicU64::new(1),
+        });
+        let answer = move |request| {
+            let proxy = proxy.clone();
+            async move { proxy.answer(request).await }
         };
-        let server = serve(config.listen.unwrap_or(LISTEN), proxy, &closing).await?;
+        let server = Server::start(listener, closing, answer);
         Ok(Self {
             server,
             admin,
@@ -230,47 +241,14 @@ impl Gateway {
     }
 }
 
-async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|reason| StartError::Listen {
-        address,
-        key,
-        reason,
-    })
-}
-
-async fn serve(
+/// A listener, and where it listens.
+async fn listen(
     address: SocketAddr,
-    proxy: Proxy,
-    closing: &Arc<AtomicBool>,
-) -> Result<Server, StartError> {
-    let key = "listen";
-    let listener = listen(address, key).await?;
-    let proxy = Arc::new(proxy);
-    let answer = move |request| {
-        let proxy = proxy.clone();
-        async move { proxy.answer(request).await }
-    };
-    Server::start(listener, closing.clone(), answer).map_err(|reason| StartError::Listen {
-        address,
-        key,
-        reason,
-    })
-}
-
-async fn serve_admin(
-    address: SocketAddr,
-    admin: Admin,
-    closing: &Arc<AtomicBool>,
-) -> Result<Server, StartError> {
-    let key = "metrics.listen";
-    let listener = listen(address, key).await?;
-    let admin = Arc::new(admin);
-    let answer = move |request| {
-        let admin = admin.clone();
-        async move { admin.answer(&request) }
-    };
-    Server::start(listener, closing.clone(), answer).map_err(|reason| StartError::Listen {
+    key: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = TcpListener::bind(address).await;
+    let bound = bound.and_then(|listener| listener.local_addr().map(|local| (listener, local)));
+    bound.map_err(|reason| StartError::Listen {
         address,
         key,
         reason,

@@ -31,24 +31,23 @@ pub(super) struct Server {
 impl Server {
     /// Serves a listener's connections. `closing` is set when connections are cut off.
     pub fn start<B, F>(
-        listener: TcpListener,
+        (listener, address): (TcpListener, SocketAddr),
         closing: Arc<AtomicBool>,
         answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    ) -> std::io::Result<Self>
+    ) -> Self
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
             + Send
             + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
     {
-        let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(serve(listener, stopped, closing, answer));
-        Ok(Self {
+        Self {
             address,
             stop,
             task,
-        })
+        }
     }
 
     /// Where it listens.

@@ -50,7 +50,7 @@ pub(super) struct Worker<F: Sinks> {
 
 /// What a worker is to do next.
 enum Next {
-    Log(Record),
+    Log(Box<Record>),
     Flush,
     Configure,
     End,
@@ -89,7 +89,7 @@ impl<F: Sinks> Worker<F> {
         loop {
             match self.next().await {
                 Next::Log(record) => {
-                    self.held.add(record);
+                    self.held.add(*record);
                     self.log_held().await;
                 }
                 Next::Flush => {
@@ -130,7 +130,7 @@ impl<F: Sinks> Worker<F> {
             biased;
             Ok(()) = self.settings.changed() => Next::Configure,
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Next::Flush,
-            record = self.backlog.take(), if has_room => record.map_or(Next::End, Next::Log),
+            record = self.backlog.take(), if has_room => record.map_or(Next::End, |record| Next::Log(Box::new(record))),
             // No room, and nothing to wait for.
             () = tokio::time::sleep(LONG), if !has_room && wake.is_none() => Next::Flush,
         }
