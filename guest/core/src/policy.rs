@@ -11,7 +11,7 @@ use crate::redact::{self, REDACTED};
 use crate::settings::Content;
 
 /// What takes the place of what is not captured.
-const NOT_CAPTURED: &str = "[not captured]";
+pub(crate) const NOT_CAPTURED: &str = "[not captured]";
 
 /// The members that hold a model's reasoning: OpenAI-compatible servers' `reasoning_content` and
 /// `reasoning` and `reasoning_details`, Bedrock's `reasoningContent`, Anthropic's `thinking`, litellm's

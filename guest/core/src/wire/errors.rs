@@ -26,7 +26,7 @@ impl Fault {
         if let Some(text) = body.as_str() {
             return Self {
                 kind: None,
-                message: Some(text.chars().take(LONGEST).collect()),
+                message: Some(text.trim().chars().take(LONGEST).collect()),
             };
         }
         // OpenAI and those like it, Anthropic, Gemini, Ollama; the Responses API's failed response.

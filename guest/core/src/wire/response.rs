@@ -200,9 +200,7 @@ impl Kind {
             Framer::of_media_type(media_type)
         };
         match framer {
-            Some(framer) => {
-                Self::Stream(Box::new(Stream::new(framer, (expected.format.assemble)())))
-            }
+            Some(framer) => Self::Stream(Box::new(Stream::new(framer, expected.format))),
             None if body::is_binary(media_type) => Self::Binary,
             None => Self::Whole(Vec::new()),
         }

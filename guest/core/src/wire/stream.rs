@@ -2,8 +2,9 @@
 //! a call keeps its answer and not its bytes.
 
 use super::errors::Fault;
-use super::formats::Assemble;
+use super::formats::{Assemble, Format};
 use super::frames::{Frame, Framer};
+use super::reasoning::Marked;
 use crate::event::Timestamp;
 use crate::json::{Node, Raw};
 use crate::policy::Policy;
@@ -27,6 +28,8 @@ pub(super) struct Taken {
     pub first: Option<Timestamp>,
     /// The error that one told.
     pub fault: Option<Fault>,
+    /// How reasoning is marked in them.
+    reasoning: Option<Marked>,
     /// Whether the one that ends a stream came.
     done: bool,
     /// About how many bytes the answer takes.
@@ -46,11 +49,12 @@ pub(super) struct Show<'s, 'p> {
 }
 
 impl Stream {
-    pub fn new(framer: Framer, answer: Box<dyn Assemble>) -> Self {
+    pub fn new(framer: Framer, format: &'static Format) -> Self {
         Self {
             framer,
             taken: Taken {
-                answer,
+                answer: (format.assemble)(),
+                reasoning: format.reasoning,
                 chunks: 0,
                 first: None,
                 fault: None,
@@ -122,10 +126,21 @@ impl Taken {
         self.grown += self.answer.add(frame.event, data);
         let capture = show.policy.content().capture;
         if capture.chunks && capture.outputs {
-            let mut scratch = Vec::new();
-            for chunk in self.answer.chunks(data) {
-                span::write_chunk(show.events, &mut scratch, show.at, chunk, show.policy);
+            match self.reasoning.filter(|_| !capture.reasoning) {
+                None => self.show(data, show),
+                Some(marked) => {
+                    let hidden = marked.hide(data);
+                    self.show(Raw::parse(&hidden).unwrap_or(Raw::NULL), show);
+                }
             }
+        }
+    }
+
+    /// Shows a frame as chunks that came.
+    fn show(&self, data: Raw<'_>, show: &mut Show<'_, '_>) {
+        let mut scratch = Vec::new();
+        for chunk in self.answer.chunks(data) {
+            span::write_chunk(show.events, &mut scratch, show.at, chunk, show.policy);
         }
     }
 }

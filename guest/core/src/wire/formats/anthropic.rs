@@ -32,6 +32,7 @@ pub(super) const FORMAT: Format = Format {
     request,
     response,
     assemble: || Box::<Message>::default(),
+    reasoning: None,
     streams_array: |_| false,
 };
 

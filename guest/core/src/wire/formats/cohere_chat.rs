@@ -21,6 +21,7 @@ pub(super) const FORMAT: Format = Format {
     request,
     response,
     assemble: || Box::<Message>::default(),
+    reasoning: None,
     streams_array: |_| false,
 };
 

@@ -9,6 +9,7 @@ use crate::call::{Operation, Usage};
 use crate::json::{Kind, Node, Raw};
 use crate::litellm::some_text;
 use crate::wire::facts::{Counts, Facts, Tool, count, sum};
+use crate::wire::reasoning::Marked;
 
 pub(super) const FORMAT: Format = Format {
     name: "gemini",
@@ -28,6 +29,10 @@ pub(super) const FORMAT: Format = Format {
     request,
     response,
     assemble: || Box::<Candidates>::default(),
+    reasoning: Some(Marked {
+        is: |part| part.get("thought").is_some_and(Raw::is_truthy),
+        members: &["text"],
+    }),
     streams_array: |path| path.ends_with(":streamGenerateContent"),
 };
 

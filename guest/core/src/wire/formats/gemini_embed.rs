@@ -19,6 +19,7 @@ pub(super) const FORMAT: Format = Format {
     request,
     response,
     assemble: unknown::FORMAT.assemble,
+    reasoning: None,
     streams_array: |_| false,
     ..gemini::FORMAT
 };

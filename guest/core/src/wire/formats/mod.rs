@@ -25,6 +25,7 @@ mod unknown;
 use std::fmt;
 
 use super::facts::Facts;
+use super::reasoning::Marked;
 use crate::call::Operation;
 use crate::json::Raw;
 
@@ -96,6 +97,8 @@ pub(super) struct Format {
     pub response: for<'a> fn(Raw<'a>, &mut Facts<'a>),
     /// Begins to add a stream's frames up.
     pub assemble: fn() -> Box<dyn Assemble>,
+    /// How it marks a model's reasoning, where members' names do not tell.
+    pub reasoning: Option<Marked>,
     /// Whether the answer to a request of this path streams the elements of one JSON array.
     pub streams_array: fn(&str) -> bool,
 }

@@ -18,6 +18,7 @@ pub(super) const CHAT: Format = Format {
     request,
     response,
     assemble: || Box::<Grown>::default(),
+    reasoning: None,
     streams_array: |_| false,
 };
 

@@ -28,6 +28,7 @@ pub(super) const FORMAT: Format = Format {
     request,
     response,
     assemble: || Box::<Chat>::default(),
+    reasoning: None,
     streams_array: |_| false,
 };
 

@@ -8,6 +8,7 @@ use crate::call::Operation;
 use crate::json::{Kind, Node, Raw};
 use crate::litellm::some_text;
 use crate::wire::facts::{Facts, Tool};
+use crate::wire::reasoning::Marked;
 
 pub(super) const FORMAT: Format = Format {
     name: "openai_responses",
@@ -21,8 +22,18 @@ pub(super) const FORMAT: Format = Format {
     request,
     response,
     assemble: || Box::<Pieces>::default(),
+    reasoning: Some(Marked {
+        is: is_reasoning,
+        members: &["summary", "content", "delta", "text", "part"],
+    }),
     streams_array: |_| false,
 };
+
+/// An item of the output that holds reasoning, or an event that brings a piece of it.
+fn is_reasoning(object: Raw<'_>) -> bool {
+    let kind = some_text(object.get("type")).unwrap_or_default();
+    kind == "reasoning" || kind.starts_with("response.reasoning")
+}
 
 fn request<'a>(asked: &Asked<'a>, facts: &mut Facts<'a>) {
     openai_chat::request(asked, facts);
@@ -40,7 +51,14 @@ fn response<'a>(response: Raw<'a>, facts: &mut Facts<'a>) {
     let [status, details, conversation] =
         response.fields(["status", "incomplete_details", "conversation"]);
     let reason = details.and_then(|details| details.get("reason"));
-    facts.finished(std::iter::once(reason.or(status)));
+    // Of a response that has not ended the status is no reason.
+    let ended = |status: &Raw<'_>| {
+        matches!(
+            status.text(),
+            "\"completed\"" | "\"failed\"" | "\"cancelled\"" | "\"incomplete\""
+        )
+    };
+    facts.finished(std::iter::once(reason.or(status.filter(ended))));
     let conversation = some_text(conversation.and_then(|conversation| conversation.get("id")));
     facts.session = facts.session.take().or(conversation);
 }

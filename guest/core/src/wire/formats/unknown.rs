@@ -18,6 +18,7 @@ pub(super) const FORMAT: Format = Format {
     request,
     response: openai_chat::response,
     assemble: || Box::<Listed>::default(),
+    reasoning: None,
     streams_array: |_| false,
 };
 

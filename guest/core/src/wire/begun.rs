@@ -1,0 +1,59 @@
+//! A call that begins: what its request says.
+
+use super::headers::{self, Content, Told};
+use super::response::Response;
+use super::{WireCall, body, formats, provider};
+use crate::event::CallStart;
+use crate::json::Raw;
+use crate::litellm::streams::OwnedContext;
+
+/// What an open call takes beside its bodies.
+const OVERHEAD: usize = 1024;
+
+impl WireCall {
+    /// A call as its request tells it; `room` bounds what the body may decode to.
+    pub(super) fn new(start: &CallStart<'_>, room: usize) -> Self {
+        let told = Told::by(&start.headers);
+        let path = start.path.split('?').next().unwrap_or_default();
+        let content = Content::of(&start.headers);
+        let (inputs, is_cut) = body::request(&content, start.body, room);
+        let request = Raw::parse(&inputs).unwrap_or(Raw::NULL);
+        let host = start
+            .authority
+            .map(|authority| authority.rsplit('@').next().unwrap_or_default());
+        let given = start
+            .provider
+            .map(str::trim)
+            .filter(|given| !given.is_empty());
+        let provider = given
+            .map(str::to_lowercase)
+            .or_else(|| provider::of_host(host?).map(str::to_owned))
+            .or_else(|| provider::of_path(path).map(str::to_owned));
+        let format = formats::tell(start.method, path, provider.as_deref(), request);
+        let call_id = start.call_id.or(told.call_id.as_deref());
+        Self {
+            key: start.key,
+            id: call_id.map(str::to_owned),
+            start: start.at,
+            last: start.at,
+            method: start.method.to_owned(),
+            path: path.to_owned(),
+            host: host.filter(|host| !host.is_empty()).map(str::to_owned),
+            provider: provider.or_else(|| format.home.map(str::to_owned)),
+            format,
+            headers: headers::json(&start.headers),
+            context: OwnedContext::from(&told.beneath(start)),
+            streams: request.get("stream").and_then(Raw::as_bool) != Some(false)
+                && (request.get("stream").is_some() || path.contains("stream")),
+            inputs,
+            is_cut,
+            response: Response::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Bytes held.
+    pub(super) fn held(&self) -> usize {
+        OVERHEAD + self.inputs.len() + self.headers.len() + self.events.len() + self.response.held()
+    }
+}
