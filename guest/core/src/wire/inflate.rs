@@ -95,6 +95,7 @@ impl Inflate {
     pub fn held(&self) -> usize {
         match self {
             Self::Zstd(bytes) => bytes.len(),
+            Self::Running(decoder) => decoder.held(),
             _ => 0,
         }
     }
@@ -181,6 +182,8 @@ fn zstd(body: &[u8], room: usize, sink: Sink<'_>) -> Option<()> {
 pub(super) struct Room {
     out: Vec<u8>,
     left: usize,
+    /// How much was written in all.
+    total: usize,
 }
 
 impl Write for Room {
@@ -188,6 +191,7 @@ impl Write for Room {
         let kept = bytes.get(..self.left).unwrap_or(bytes);
         self.out.extend_from_slice(kept);
         self.left -= kept.len();
+        self.total += kept.len();
         if kept.len() < bytes.len() {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -203,6 +207,11 @@ impl Write for Room {
 pub(super) trait Decoder: Write {
     /// What it writes to.
     fn room(&mut self) -> &mut Room;
+
+    /// About how many bytes it takes itself: a window and tables.
+    fn held(&self) -> usize {
+        64 * 1024
+    }
 }
 
 impl Decoder for MultiGzDecoder<Room> {
@@ -226,6 +235,11 @@ impl Decoder for DeflateDecoder<Room> {
 impl Decoder for DecompressorWriter<Room> {
     fn room(&mut self) -> &mut Room {
         self.get_mut()
+    }
+
+    fn held(&self) -> usize {
+        // Its window grows with what it decodes, by doubling, up to 16 MiB.
+        STEP + 2 * self.get_ref().total.clamp(1024, 8 * 1024 * 1024)
     }
 }
 

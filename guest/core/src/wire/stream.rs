@@ -114,6 +114,9 @@ impl Taken {
                 Raw::parse(&quoted).unwrap_or(Raw::NULL)
             }
         };
+        let inner = self.answer.unwrap(data);
+        let inner = inner.as_deref().and_then(|inner| Raw::parse(inner).ok());
+        let data = inner.unwrap_or(data);
         let is_ping = |kind: Raw<'_>| kind.text() == "\"ping\"";
         if data.get("type").is_some_and(is_ping) {
             return;

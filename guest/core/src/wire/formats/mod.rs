@@ -124,6 +124,11 @@ pub(super) trait Assemble: fmt::Debug {
     /// Takes a frame in. Tells about how many bytes that takes.
     fn add(&mut self, event: &str, data: Raw<'_>) -> usize;
 
+    /// The frame's data inside of what wraps it, where something does.
+    fn unwrap(&self, _: Raw<'_>) -> Option<String> {
+        None
+    }
+
     /// What of a frame is shown as the chunks that came.
     fn chunks<'d>(&self, data: Raw<'d>) -> Vec<Raw<'d>> {
         vec![data]
