@@ -36,10 +36,6 @@ pub(super) fn attributes<'a>(
             ),
             ("cache_hit", json(standard.cache_hit)),
             (
-                "custom_llm_provider",
-                text(standard.provider.or(kwargs.provider)),
-            ),
-            (
                 "raw_llm_response",
                 standard.response.map_or(Attribute::Null, Attribute::Output),
             ),
@@ -47,6 +43,9 @@ pub(super) fn attributes<'a>(
             ("saved_cache_cost", json(standard.saved_cache_cost)),
             ("request_tags", json(standard.request_tags)),
         ]);
+        if let Some(provider) = standard.provider.or(kwargs.provider) {
+            attributes.push(("custom_llm_provider", text(Some(provider))));
+        }
     } else {
         attributes.extend([
             ("cache_hit", json(kwargs.cache_hit)),

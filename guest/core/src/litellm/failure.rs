@@ -14,7 +14,16 @@ pub(super) fn exception<'a>(kwargs: &Kwargs<'a>) -> Option<Exception<'a>> {
     if exception.stacktrace.is_none() {
         exception.stacktrace = some_text(kwargs.traceback).or_else(|| standard_traceback(kwargs));
     }
+    // Python ends it with a line feed, which MLflow's own client takes away.
+    exception.stacktrace = exception.stacktrace.map(trim_end);
     Some(exception)
+}
+
+fn trim_end(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_end()),
+        Cow::Owned(text) => Cow::Owned(text.trim_end().to_owned()),
+    }
 }
 
 /// An exception object `{type, message, stacktrace}`, or a text, whose Python class is `str`.

@@ -115,7 +115,8 @@ fn count(value: Option<Raw<'_>>) -> Option<i64> {
 
 /// What the call cost, as litellm says. It says 0 of failed calls, and in its standard logging object
 /// of calls whose price it does not know: neither is a cost. A hit of its cache cost nothing, and saying
-/// so keeps the server from computing a price.
+/// so keeps the server from computing a price. Of a failed call the standard logging object has the
+/// last word: `kwargs` may still hold an earlier attempt's.
 pub(super) fn cost(kwargs: &Kwargs<'_>, failed: bool) -> Option<Cost> {
     let standard = kwargs.standard.as_ref();
     let hit = standard
@@ -127,8 +128,9 @@ pub(super) fn cost(kwargs: &Kwargs<'_>, failed: bool) -> Option<Cost> {
     let breakdown = standard
         .and_then(|standard| standard.cost_breakdown)
         .and_then(breakdown);
-    let own = dollars(kwargs.response_cost);
     let standard = dollars(standard.and_then(|standard| standard.response_cost));
+    let settled = failed && standard.is_some();
+    let own = dollars(kwargs.response_cost).filter(|_| !settled);
     let paid = |cost: &Cost| cost.total > 0.0;
     let known = breakdown
         .filter(paid)

@@ -219,11 +219,12 @@ impl Encoder<'_, '_, '_> {
         self.scratch.clear();
         self.scratch.push(b'{');
         for (name, value) in members {
+            // Spaced as Python's `json` does: MLflow's previews show the text as it is.
             if self.scratch.len() > 1 {
-                self.scratch.push(b',');
+                self.scratch.extend_from_slice(b", ");
             }
             json::write_str(name, &mut self.scratch);
-            self.scratch.push(b':');
+            self.scratch.extend_from_slice(b": ");
             let cleaned = write_clean(*value, &mut self.scratch, 1, self.policy);
             self.note(cleaned);
         }
