@@ -10,8 +10,6 @@ mod price;
 mod providers;
 mod table;
 
-use std::collections::BTreeMap;
-
 use crate::call::{Call, Cost, Operation, Outcome, Usage};
 use crate::json::{Kind, Raw};
 pub use price::{Amount, Price, Rates};
@@ -19,14 +17,21 @@ pub use price::{Amount, Price, Rates};
 /// The prices in force: the settings' over the built-in ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prices {
-    own: BTreeMap<String, Option<Price>>,
+    /// Sorted by model.
+    own: Vec<(String, Option<Price>)>,
 }
 
 impl Prices {
     /// Sets a model's price; with none, the model has no price. The name may have its provider before
     /// it: `azure/gpt-4o`.
     pub fn set(&mut self, model: String, price: Option<Price>) {
-        self.own.insert(model, price);
+        match self.find(&model) {
+            Ok(at) => {
+                self.own.remove(at);
+                self.own.insert(at, (model, price));
+            }
+            Err(at) => self.own.insert(at, (model, price)),
+        }
     }
 
     /// The price of the first of these models that has one. The settings' prices go before the built-in
@@ -72,14 +77,19 @@ impl Prices {
         if self.own.is_empty() {
             return None;
         }
-        let with_provider = |name: &str| {
-            let name = format!("{}/{name}", provider?);
-            self.own.get(&name)
+        let get = |name: &str| self.find(name).ok().and_then(|at| self.own.get(at));
+        let find = |name: &str| {
+            let full = provider.and_then(|provider| get(&format!("{provider}/{name}")));
+            full.or_else(|| get(name)).map(|(_, price)| *price)
         };
-        let find = |name| with_provider(name).or_else(|| self.own.get(name)).copied();
         names::candidates(provider, model)
             .flat_map(|candidate| names::without_versions(candidate.name))
             .find_map(find)
+    }
+
+    fn find(&self, model: &str) -> Result<usize, usize> {
+        self.own
+            .binary_search_by(|(name, _)| name.as_str().cmp(model))
     }
 }
 

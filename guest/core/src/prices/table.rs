@@ -43,11 +43,11 @@ struct Entry {
 }
 
 fn entry(vendor: &str, name: &str) -> Option<Entry> {
-    let wanted = || vendor.bytes().chain([b'/']).chain(name.bytes());
     let mut rest = TABLE;
     while let Some((before, line, after)) = middle(rest) {
         let (found, prices) = line.split_once(' ').unwrap_or((line, ""));
-        rest = match wanted().cmp(found.bytes()) {
+        let found = found.split_once('/').unwrap_or((found, ""));
+        rest = match (vendor, name).cmp(&found) {
             Ordering::Equal => return read(prices),
             Ordering::Less => before,
             Ordering::Greater => after,
@@ -58,9 +58,9 @@ fn entry(vendor: &str, name: &str) -> Option<Entry> {
 
 /// The line in the middle of lines, and what is before and after it.
 fn middle(lines: &str) -> Option<(&str, &str, &str)> {
-    let (first, second) = lines.split_at_checked(lines.len() / 2)?;
-    let start = first.rfind('\n').map_or(0, |end| end + 1);
-    let end = second.find('\n').map(|end| first.len() + end)?;
+    let (first, second) = lines.as_bytes().split_at_checked(lines.len() / 2)?;
+    let start = memchr::memrchr(b'\n', first).map_or(0, |end| end + 1);
+    let end = memchr::memchr(b'\n', second).map(|end| first.len() + end)?;
     Some((
         lines.get(..start)?,
         lines.get(start..end)?,
@@ -150,7 +150,7 @@ mod tests {
     fn the_table_is_sorted_and_small() {
         assert!(
             lines()
-                .map(|(vendor, model, _)| format!("{vendor}/{model}"))
+                .map(|(vendor, model, _)| (vendor, model))
                 .is_sorted()
         );
         // Before any name, whatever the order of its own lines.
