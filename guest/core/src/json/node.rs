@@ -6,6 +6,7 @@
 
 mod lists;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Kind, Raw, write_str};
@@ -104,6 +105,13 @@ impl Node {
     pub fn set(&mut self, key: &str, value: Self) {
         if let Some(member) = self.member(key) {
             *member = value;
+        }
+    }
+
+    /// Sets members as they came.
+    pub fn set_all<'a>(&mut self, members: impl Iterator<Item = (Cow<'a, str>, Raw<'a>)>) {
+        for (key, value) in members {
+            self.set(&key, Self::from(value));
         }
     }
 

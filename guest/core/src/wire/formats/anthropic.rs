@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Asked, Assemble, Format, path_part};
+use super::{Asked, Assemble, Format, path_part, unknown};
 use crate::call::{Attribute, Operation};
 use crate::json::{Kind, Node, Raw};
 use crate::litellm::{some_text, usage};
@@ -32,8 +32,7 @@ pub(super) const FORMAT: Format = Format {
     request,
     response,
     assemble: || Box::<Message>::default(),
-    reasoning: None,
-    streams_array: |_| false,
+    ..unknown::FORMAT
 };
 
 pub(super) fn request<'a>(asked: &Asked<'a>, facts: &mut Facts<'a>) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Asked, Assemble, Format, path_part};
+use super::{Asked, Assemble, Format, path_part, unknown};
 use crate::call::{Operation, Usage};
 use crate::json::{Node, Raw};
 use crate::litellm::some_text;
@@ -24,8 +24,7 @@ pub(super) const FORMAT: Format = Format {
     request,
     response,
     assemble: || Box::<Message>::default(),
-    reasoning: None,
-    streams_array: |_| false,
+    ..unknown::FORMAT
 };
 
 /// The model that the path names.
@@ -122,9 +121,8 @@ impl Assemble for Message {
             "messageStop" | "metadata" => {
                 self.complete |= event == "messageStop";
                 // `p` is padding against guesses from lengths.
-                for (key, value) in data.entries().filter(|(key, _)| key != "p") {
-                    self.others.set(&key, Node::from(value));
-                }
+                self.others
+                    .set_all(data.entries().filter(|(key, _)| key != "p"));
             }
             _ => return 0,
         }

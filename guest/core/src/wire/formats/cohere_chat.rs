@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Asked, Assemble, Format, openai_chat};
+use super::{Asked, Assemble, Format, openai_chat, unknown};
 use crate::call::{Operation, Usage};
 use crate::json::{Node, Raw};
 use crate::litellm::some_text;
@@ -15,14 +15,11 @@ pub(super) const FORMAT: Format = Format {
     home: Some("cohere"),
     operation: Operation::Chat,
     verb: "chat",
-    message_format: None,
     path: |path| path.ends_with("/v2/chat") || path.ends_with("/v1/chat"),
-    body: |_| false,
     request,
     response,
     assemble: || Box::<Message>::default(),
-    reasoning: None,
-    streams_array: |_| false,
+    ..unknown::FORMAT
 };
 
 pub(super) fn request<'a>(asked: &Asked<'a>, facts: &mut Facts<'a>) {
@@ -96,9 +93,7 @@ impl Assemble for Message {
             "citation-start" => merge(&mut self.citations, citations),
             "message-end" => {
                 self.complete = true;
-                for (key, value) in delta.into_iter().flat_map(Raw::entries) {
-                    self.head.set(&key, Node::from(value));
-                }
+                self.head.set_all(delta.into_iter().flat_map(Raw::entries));
             }
             _ => return 0,
         }

@@ -1,6 +1,6 @@
 //! Ollama's chat and generate, streamed as one JSON object a line.
 
-use super::{Asked, Assemble, Format, openai_chat};
+use super::{Asked, Assemble, Format, openai_chat, unknown};
 use crate::call::{Operation, Usage};
 use crate::json::{Node, Raw};
 use crate::litellm::some_text;
@@ -12,14 +12,11 @@ pub(super) const CHAT: Format = Format {
     home: Some("ollama"),
     operation: Operation::Chat,
     verb: "chat",
-    message_format: None,
     path: |path| path.ends_with("/api/chat"),
-    body: |_| false,
     request,
     response,
     assemble: || Box::<Grown>::default(),
-    reasoning: None,
-    streams_array: |_| false,
+    ..unknown::FORMAT
 };
 
 pub(super) const GENERATE: Format = Format {

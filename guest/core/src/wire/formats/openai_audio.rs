@@ -98,9 +98,8 @@ impl Assemble for Transcript {
         let kind = some_text(data.get("type")).unwrap_or_default();
         if kind.ends_with(".done") {
             self.complete = true;
-            for (key, value) in data.entries().filter(|(key, _)| key != "type") {
-                self.response.set(&key, Node::from(value));
-            }
+            self.response
+                .set_all(data.entries().filter(|(key, _)| key != "type"));
         } else if kind.ends_with("text.delta") {
             let piece = some_text(data.get("delta")).unwrap_or_default();
             self.response.grow("text", &piece);

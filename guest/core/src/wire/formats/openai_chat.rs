@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Asked, Assemble, Format, path_part};
+use super::{Asked, Assemble, Format, path_part, unknown};
 use crate::call::{Cost, Operation, Usage};
 use crate::chunks::{self, Answer};
 use crate::json::{Kind, Raw};
@@ -28,8 +28,7 @@ pub(super) const FORMAT: Format = Format {
     request,
     response,
     assemble: || Box::<Chat>::default(),
-    reasoning: None,
-    streams_array: |_| false,
+    ..unknown::FORMAT
 };
 
 pub(super) fn request<'a>(asked: &Asked<'a>, facts: &mut Facts<'a>) {

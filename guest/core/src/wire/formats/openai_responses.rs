@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Asked, Assemble, Format, openai_chat};
+use super::{Asked, Assemble, Format, openai_chat, unknown};
 use crate::call::Operation;
 use crate::json::{Kind, Node, Raw};
 use crate::litellm::some_text;
@@ -18,7 +18,6 @@ pub(super) const FORMAT: Format = Format {
     verb: "chat",
     message_format: Some("openai"),
     path: |path| path.ends_with("/responses"),
-    body: |_| false,
     request,
     response,
     assemble: || Box::<Pieces>::default(),
@@ -26,7 +25,7 @@ pub(super) const FORMAT: Format = Format {
         is: is_reasoning,
         members: &["summary", "content", "delta", "text", "part"],
     }),
-    streams_array: |_| false,
+    ..unknown::FORMAT
 };
 
 /// An item of the output that holds reasoning, or an event that brings a piece of it.
@@ -115,9 +114,7 @@ impl Assemble for Pieces {
             .and_then(|text| Raw::parse(text).ok());
         let output = whole.and_then(|whole| whole.get("output"));
         let mut response = Node::default();
-        for (key, value) in whole.into_iter().flat_map(Raw::entries) {
-            response.set(&key, Node::from(value));
-        }
+        response.set_all(whole.into_iter().flat_map(Raw::entries));
         if !output.is_some_and(Raw::is_truthy) && !self.items.is_empty() {
             response.set("output", Node::Indexed(self.items));
         }
