@@ -13,11 +13,13 @@ pub mod parent;
 pub mod parity;
 pub mod paths;
 pub mod python;
+pub mod serving;
 pub mod step;
 pub mod traces;
 
 pub use gateway::{Gateway, Replay};
 pub use mlflow::Mlflow;
 pub use python::Python;
+pub use serving::Serving;
 pub use step::Step;
 pub use traces::{Span, Trace};

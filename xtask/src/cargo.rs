@@ -32,9 +32,10 @@ pub fn forget_package(command: &mut Command) {
     }
 }
 
-/// Builds the gateway as people run it.
+/// Builds the gateway as people run it, and a provider for it to stand before.
 pub fn build_gateway() -> Result<()> {
-    let arguments = ["build", "--release", "--locked", "-p", "host-example"];
+    let mut arguments = vec!["build", "--release", "--locked"];
+    arguments.extend(["-p", "host-example", "-p", "mock-provider"]);
     Step::new("Build the gateway").run(&mut command(arguments))?;
     Ok(())
 }

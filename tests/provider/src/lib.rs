@@ -38,6 +38,8 @@ impl Provider {
         let address = listener.local_addr()?;
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // Events go out as they come. What cannot be sped up is served all the same.
+                let _ = stream.set_nodelay(true);
                 let service = service_fn(move |request| respond(request, pause));
                 let connection = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service);

@@ -89,7 +89,7 @@ fn span(text: &mut String, trace: &Trace, of: &Span, depth: usize) {
 }
 
 /// Text on one line, cut where it is long.
-fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(PREVIEW) {
         Some((at, _)) => format!("{}…", &line[..at]),

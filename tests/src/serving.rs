@@ -1,0 +1,75 @@
+//! A program that serves: it says where on its first line, and ends when it is asked to.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How long a program may take to end; then it is killed.
+const END: Duration = Duration::from_secs(60);
+
+/// A running program; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    line: String,
+    child: Child,
+    /// Kept, so that the program can go on writing.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Serving {
+    /// Starts a program and waits for the first line of its output.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{name} does not start"))?;
+        let stdout = child.stdout.take().context("it has no output")?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        stdout.read_line(&mut line)?;
+        if line.is_empty() {
+            let status = child.wait()?;
+            bail!("{name} ended as soon as it was started: {status}");
+        }
+        Ok(Self {
+            line,
+            child,
+            _stdout: stdout,
+        })
+    }
+
+    /// The first URL that it said.
+    pub fn url(&self) -> &str {
+        let from = self.line.find("http://").unwrap_or_default();
+        let rest = &self.line[from..];
+        let end = rest.find([',', ' ', '\n']).unwrap_or(rest.len());
+        &rest[..end]
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn stop(mut self) -> Result<ExitStatus> {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status();
+        asked.context("`kill` does not start")?;
+        let begun = Instant::now();
+        while begun.elapsed() < END {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("it did not end within {END:?}");
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
