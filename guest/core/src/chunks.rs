@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::json::{Node, Raw};
+use crate::json::{Kind, Node, Raw};
 
 /// The choices of a chunk. A chunk of another API, that has none, counts as one itself.
 pub fn choices(chunk: Raw<'_>) -> impl Iterator<Item = Raw<'_>> {
@@ -73,6 +73,8 @@ impl Answer {
     /// Adds a choice of a chunk.
     fn add_choice(&mut self, choice: Raw<'_>) -> usize {
         let [index, delta, text] = choice.fields(["index", "delta", "text"]);
+        // The Responses API's events have a text of that name.
+        let delta = delta.filter(|delta| delta.kind() != Kind::String);
         if delta.is_none() && text.is_none() {
             self.others.push(Node::from(choice));
             return choice.text().len();

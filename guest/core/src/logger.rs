@@ -1,6 +1,7 @@
 //! The logger: what every shell is thin around.
 
 mod events;
+pub(crate) use events::Ended;
 mod feedback;
 
 use std::borrow::Cow;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use crate::call::Call;
 use crate::event::{EventError, EventKey};
-use crate::id::{self, SpanId, TraceId};
+use crate::id::{self, TraceId};
 use crate::litellm::streams::Streams;
 use crate::outbox::{Due, Outbox};
 use crate::policy::Policy;
@@ -51,8 +52,7 @@ pub struct Logger {
     pub(crate) next_call: u64,
     pub(crate) seed: u64,
     streams: Streams,
-    /// Calls that ended lately, and their traces.
-    ended: VecDeque<(SpanId, TraceId)>,
+    ended: VecDeque<events::Ended>,
     scratch: Vec<u8>,
 }
 

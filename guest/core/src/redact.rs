@@ -10,7 +10,7 @@ use std::ops::Range;
 pub const REDACTED: &str = "[REDACTED]";
 
 /// Prefixes that end with `-`, `_` or `J`, and how many token characters have to follow.
-const PREFIXES: [(&str, usize); 19] = [
+const PREFIXES: [(&str, usize); 23] = [
     ("sk-", 16),
     ("sk_live_", 16),
     ("sk_test_", 16),
@@ -28,7 +28,11 @@ const PREFIXES: [(&str, usize); 19] = [
     ("glpat-", 16),
     ("xoxb-", 10),
     ("xoxp-", 10),
-    ("ya29_", 20),
+    ("ghu_", 20),
+    ("ghr_", 20),
+    ("xoxa-", 10),
+    ("xapp-", 10),
+    ("npm_", 20),
     ("eyJ", 40),
 ];
 
@@ -77,7 +81,7 @@ pub fn may_hold_secret(escaped: &str) -> bool {
 
 /// Whether the value of a member of this name is a secret, whatever it looks like.
 pub fn is_secret_name(name: &str) -> bool {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "api_key",
         "api-key",
         "apikey",
@@ -87,6 +91,7 @@ pub fn is_secret_name(name: &str) -> bool {
         "aws_secret_access_key",
         "aws_session_token",
         "client_secret",
+        "password",
         "access_token",
         "refresh_token",
         "azure_ad_token",
@@ -143,8 +148,10 @@ fn run(text: &[u8], start: usize, is_part: impl Fn(u8) -> bool) -> usize {
 }
 
 fn begins_word(text: &[u8], at: usize) -> bool {
-    let before = at.checked_sub(1).and_then(|before| text.get(before));
-    !before.is_some_and(|byte| is_token(*byte))
+    let before = |distance| at.checked_sub(distance).and_then(|before| text.get(before));
+    // `\n` and its like, in JSON within JSON, are no letters.
+    let escaped = before(2) == Some(&b'\\') && before(1).is_some_and(|byte| b"nrt".contains(byte));
+    escaped || !before(1).is_some_and(|byte| is_token(*byte))
 }
 
 fn is_bearer(text: &[u8]) -> bool {
@@ -180,6 +187,7 @@ mod tests {
                 "[REDACTED]",
             ),
             ("é sk-0123456789abcdef é", "é [REDACTED] é"),
+            (r"line\nsk-0123456789abcdef", r"line\n[REDACTED]"),
         ] {
             assert!(may_hold_secret(text), "{text}");
             assert_eq!(redact(text).as_deref(), Some(redacted), "{text}");

@@ -342,7 +342,13 @@ fn an_obstacle_of_one_experiment_leaves_the_others_alone() {
         }
     });
     assert_eq!(keys(&report), [2]);
-    assert!(report.deferred.unwrap().reason.contains("\"bad\""));
+    assert_eq!(report.refused[0].keys, [1]);
+    assert!(
+        report.refused[0].reason.contains("\"bad\""),
+        "{:?}",
+        report.refused
+    );
+    assert_eq!(report.deferred, None);
 }
 
 #[test]

@@ -188,3 +188,20 @@ fn cached_tokens_are_counted_once() {
         })
     );
 }
+
+#[test]
+fn null_details_and_zeros_do_not_hide_counts() {
+    let spans = logged(|payload| {
+        payload["response_obj"]["usage"] = json!({
+            "input_tokens": 10, "output_tokens": 5, "input_tokens_details": null,
+            "cache_read_input_tokens": 90, "prompt_tokens_details": null,
+        });
+        payload["kwargs"]["standard_logging_object"] =
+            json!({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0});
+    });
+    let usage = attribute(&spans[0], "mlflow.chat.tokenUsage").unwrap();
+    assert_eq!(
+        usage,
+        json!({"input_tokens": 100, "output_tokens": 5, "total_tokens": 105, "cache_read_input_tokens": 90})
+    );
+}

@@ -204,3 +204,87 @@ fn a_streams_cost_per_chunk_does_not_grow() {
     }
     assert_eq!(held(&logger), first + 999 * step);
 }
+
+#[test]
+fn the_end_of_a_stream_told_twice_keeps_its_chunks() {
+    let mut logger = logger(json!({}));
+    log(&mut logger, Hook::Stream, 1, &chunk("s", "a")).unwrap();
+    success(&mut logger, 2, "s");
+    success(&mut logger, 3, "s");
+    let mut all = Vec::new();
+    let report = flush_at(&mut logger, NOW, FlushMode::Close, |request| {
+        all.extend(spans_of(request));
+        answer(200, "")
+    });
+    assert_eq!((all.len(), all[0].events.len()), (1, 1));
+    assert_eq!(report.skipped[0].keys, [3]);
+}
+
+#[test]
+fn a_stream_under_the_id_of_a_failed_attempt_is_its_own() {
+    let mut logger = logger(json!({}));
+    log(&mut logger, Hook::Failure, 1, &payload("s")).unwrap();
+    let retried = chunk("s", "again").to_string();
+    let mut event = event(Hook::Stream, 2, &retried);
+    event.start = Some(START + SECOND);
+    logger.log(NOW, &event).unwrap();
+    let report = flush_at(&mut logger, NOW, FlushMode::Close, |_| answer(200, ""));
+    assert_eq!((report.delivered.len(), report.skipped.len()), (2, 0));
+}
+
+#[test]
+fn a_last_chunk_by_the_success_hook_ends_what_came_by_the_stream_hook() {
+    let mut logger = logger(json!({}));
+    log(&mut logger, Hook::Stream, 1, &chunk("s", "to ")).unwrap();
+    log(&mut logger, Hook::Success, 2, &chunk("s", "end")).unwrap();
+    assert_eq!(logger.stats().open_calls, 0);
+    let span = span(&mut logger);
+    assert_eq!(span.status.as_ref().unwrap().code, 1);
+    assert_eq!(message(&span)["content"], "to end");
+}
+
+#[test]
+fn streams_of_other_apis_keep_all_that_came() {
+    let event = |kind: &str, more: Value| {
+        let mut event = json!({"type": kind});
+        event
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        json!({"kwargs": {"litellm_call_id": "s", "stream": true, "call_type": "responses"}, "response_obj": event})
+    };
+    let whole = json!({"id": "r", "object": "response", "output": [], "usage": {"input_tokens": 3, "output_tokens": 2}});
+    for hook in [Hook::Stream, Hook::Success] {
+        let mut logger = logger(json!({}));
+        for (key, text) in [(1, "Hel"), (2, "lo")] {
+            let delta = event("response.output_text.delta", json!({"delta": text}));
+            log(&mut logger, hook, key, &delta).unwrap();
+        }
+        let mut cut_short = support::logger(json!({}));
+        for (key, text) in [(1, "Hel"), (2, "lo")] {
+            let delta = event("response.output_text.delta", json!({"delta": text}));
+            log(&mut cut_short, hook, key, &delta).unwrap();
+        }
+        log(
+            &mut logger,
+            hook,
+            3,
+            &event("response.completed", json!({"response": whole})),
+        )
+        .unwrap();
+        let ended = span(&mut logger);
+        assert_eq!(attribute(&ended, "mlflow.spanOutputs"), Some(whole.clone()));
+        assert_eq!(
+            attribute(&ended, "mlflow.chat.tokenUsage").unwrap()["total_tokens"],
+            5
+        );
+        assert_eq!(ended.status.as_ref().unwrap().code, 1);
+        let outputs = attribute(&span(&mut cut_short), "mlflow.spanOutputs")
+            .unwrap()
+            .to_string();
+        assert!(
+            outputs.contains("Hel") && outputs.contains("lo\""),
+            "{outputs}"
+        );
+    }
+}

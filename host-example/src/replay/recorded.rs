@@ -93,7 +93,7 @@ impl Recorded {
         let [id, params] = kwargs.map_or([None; 2], |kwargs| {
             kwargs.fields(["litellm_call_id", "litellm_params"])
         });
-        let given = |value: Option<Raw<'_>>| value.and_then(Raw::as_str).map(Cow::into_owned);
+        let given = |value: Option<Raw<'_>>| value.and_then(scalar);
         given(id)
             .or_else(|| given(params.and_then(|params| params.get("litellm_call_id"))))
             .or_else(|| given(call))
@@ -151,9 +151,18 @@ fn read_hook(value: Raw<'_>) -> Result<Hook, String> {
     }
 }
 
+/// Text, or a number or truth value as text: ids are sometimes not strings.
+fn scalar(value: Raw<'_>) -> Option<String> {
+    match value.kind() {
+        Kind::String => value.as_str().map(Cow::into_owned),
+        Kind::Number | Kind::Bool => Some(value.text().to_owned()),
+        Kind::Null | Kind::Array | Kind::Object => None,
+    }
+}
+
 fn read_text(value: Raw<'_>) -> Result<Option<String>, String> {
-    match value.as_str() {
-        Some(text) => Ok(Some(text.into_owned())),
+    match scalar(value) {
+        Some(text) => Ok(Some(text)),
         None if value.is_null() => Ok(None),
         None => Err(format!("found {}; expected a string", value.kind().name())),
     }
@@ -164,8 +173,7 @@ fn read_tags(value: Raw<'_>) -> Result<Vec<(String, String)>, String> {
     const EXPECTED: &str = "expected an object of strings, or a list of strings \"key:value\"";
     let text = |value: Raw<'_>, what: &str| {
         let found = value.kind().name();
-        let text = value.as_str().map(Cow::into_owned);
-        text.ok_or_else(|| format!("{what} is {found}; {EXPECTED}"))
+        scalar(value).ok_or_else(|| format!("{what} is {found}; {EXPECTED}"))
     };
     match value.kind() {
         Kind::Null => Ok(Vec::new()),

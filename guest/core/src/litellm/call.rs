@@ -97,7 +97,8 @@ pub fn call<'a>(finished: &Finished<'_, 'a>, destination: &str) -> Result<Call<'
         inputs: Inputs::Members(inputs(opening, payload, operation)),
         outputs: response,
         tools: tools(opening).or_else(|| tools(payload)),
-        message_format: None,
+        // litellm gives every provider's chat in OpenAI's form.
+        message_format: (operation == Operation::Chat).then_some("openai"),
         request_model: some_text(kwargs.model).or_else(|| some_text(opening.kwargs.model)),
         response_model: response_text("model"),
         response_id: response_text("id"),

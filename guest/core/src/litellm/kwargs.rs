@@ -264,6 +264,6 @@ impl<'a> Standard<'a> {
 }
 
 /// Null counts as absent.
-fn present<const N: usize>(fields: [Option<Raw<'_>>; N]) -> [Option<Raw<'_>>; N] {
+pub(super) fn present<const N: usize>(fields: [Option<Raw<'_>>; N]) -> [Option<Raw<'_>>; N] {
     fields.map(|field| field.filter(|value| !value.is_null()))
 }

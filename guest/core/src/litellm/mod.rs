@@ -92,18 +92,39 @@ impl<'a> Payload<'a> {
     fn complete_response(&self) -> Option<Raw<'a>> {
         let sync = self.kwargs.complete_streaming_response;
         let either = sync.or(self.kwargs.async_complete_streaming_response);
-        either.filter(|response| response.is_truthy())
+        either
+            .filter(|response| response.is_truthy())
+            .or_else(|| completed(self.response?))
     }
 
     /// The chunk that came with this event, if it did.
-    pub fn chunk(&self) -> Option<Raw<'a>> {
-        self.response.filter(|response| is_chunk(*response))
+    ///
+    /// What the stream hook gets is a chunk, whatever it looks like, unless it is a whole chat response.
+    pub fn chunk(&self, by_hook: bool) -> Option<Raw<'a>> {
+        let is_whole = |response: Raw<'a>| {
+            let choice = response.get("choices").and_then(|all| all.items().next());
+            choice.is_some_and(|choice| choice.get("message").is_some_and(Raw::is_truthy))
+        };
+        self.response
+            .filter(|response| is_chunk(*response) || (by_hook && !is_whole(*response)))
     }
 
     /// The whole response that came with this event, if it did.
     fn whole_response(&self) -> Option<Raw<'a>> {
         self.response.filter(|response| !is_chunk(*response))
     }
+}
+
+/// The response in the event that ends a stream of the Responses API.
+fn completed(event: Raw<'_>) -> Option<Raw<'_>> {
+    const ENDINGS: [&str; 3] = [
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
+    ];
+    let [kind, response] = event.fields(["type", "response"]);
+    let ends = some_text(kind).is_some_and(|kind| ENDINGS.contains(&kind.as_ref()));
+    response.filter(|response| ends && response.is_truthy())
 }
 
 /// Whether a response is a chunk of a stream: OpenAI's chat chunks have `delta`s, its chunks of text

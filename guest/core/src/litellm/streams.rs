@@ -40,6 +40,8 @@ pub struct Stream {
     /// When the first chunk came, if that is known for itself, and how many did.
     first: Option<Timestamp>,
     chunks: u64,
+    /// Whether its chunks come by the stream hook.
+    by_hook: bool,
     /// The events it is made of.
     pub keys: Vec<EventKey>,
     /// Encoded span events.
@@ -83,6 +85,11 @@ impl Streams {
             stream.add(part, policy, scratch);
             self.bytes += stream.bytes - before;
         }
+    }
+
+    /// Whether a stream is open whose chunks come by the stream hook.
+    pub fn came_by_hook(&self, id: &str) -> bool {
+        self.open.get(id).is_some_and(|stream| stream.by_hook)
     }
 
     /// Closes a stream.
@@ -134,6 +141,8 @@ pub struct Part<'p, 'a> {
     pub at: Option<Timestamp>,
     /// The same, where the host says so for the chunk itself.
     pub came: Option<Timestamp>,
+    /// Whether the stream hook got it.
+    pub by_hook: bool,
     /// The surroundings.
     pub context: &'p Context<'a>,
 }
@@ -147,6 +156,7 @@ impl Stream {
             last: None,
             first: part.came,
             chunks: 0,
+            by_hook: part.by_hook,
             keys: Vec::new(),
             events: Vec::new(),
             choices: String::new(),
@@ -167,7 +177,7 @@ impl Stream {
         self.keys.push(part.key);
         let at = part.at.or(part.start);
         self.last = self.last.max(at);
-        if let Some(chunk) = part.payload.chunk() {
+        if let Some(chunk) = part.payload.chunk(part.by_hook) {
             self.chunks += 1;
             let outputs = policy.content().capture.outputs;
             for choice in chunks::choices(chunk) {
@@ -204,7 +214,11 @@ impl Stream {
             .usage
             .as_deref()
             .and_then(|usage| Raw::parse(usage).ok());
-        Some(chunks::assemble(opening.chunk(), choices.items(), usage))
+        Some(chunks::assemble(
+            opening.chunk(self.by_hook),
+            choices.items(),
+            usage,
+        ))
     }
 }
 

@@ -21,7 +21,11 @@ pub(super) fn usage(kwargs: &Kwargs<'_>, response: Option<Raw<'_>>) -> Option<Us
         }
         Some(whole(input, output, total, counted.unwrap_or_default()))
     });
-    standard.or(counted)
+    // litellm's own accounting may hold zeros, or leave out the cached tokens that the provider counts.
+    match (standard, counted) {
+        (Some(standard), Some(counted)) if counted.total > standard.total => Some(counted),
+        (standard, counted) => standard.or(counted),
+    }
 }
 
 /// Reads a `usage` object, in OpenAI's names of either API.
@@ -38,7 +42,7 @@ pub(crate) fn from_response(usage: Raw<'_>) -> Option<Usage> {
         output_details,
         cache_read,
         cache_creation,
-    ] = usage.fields([
+    ] = super::kwargs::present(usage.fields([
         "prompt_tokens",
         "completion_tokens",
         "input_tokens",
@@ -50,7 +54,7 @@ pub(crate) fn from_response(usage: Raw<'_>) -> Option<Usage> {
         "output_tokens_details",
         "cache_read_input_tokens",
         "cache_creation_input_tokens",
-    ]);
+    ]));
     let (output, total) = (count(completion).or_else(|| count(output)), count(total));
     let (cache_read, cache_creation) = (count(cache_read), count(cache_creation));
     let mut whole_input = count(prompt);

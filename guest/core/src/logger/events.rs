@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Logger;
-use crate::event::{Event, EventError, EventKey, Hook};
+use crate::event::{Event, EventError, EventKey, Hook, Timestamp};
 use crate::feedback::Feedback;
 use crate::id::{self, SpanId, TraceId};
 use crate::json::Raw;
@@ -39,10 +39,18 @@ impl Logger {
                 self.end(now, &payload, event, Ending::Success)
             }
             Hook::Stream => self.chunk(now, &payload, event),
-            Hook::Success if payload.is_chunk() => self.chunk(now, &payload, event),
+            Hook::Success if payload.is_chunk() && !self.has_stream_events(&payload) => {
+                self.chunk(now, &payload, event)
+            }
             Hook::Success => self.end(now, &payload, event, Ending::Success),
             Hook::Failure | Hook::Feedback => self.end(now, &payload, event, Ending::Failure),
         }
+    }
+
+    /// Whether the call's chunks come by the stream hook: the success hook then ends the stream.
+    fn has_stream_events(&self, payload: &Payload<'_>) -> bool {
+        let id = payload.stream_id();
+        id.is_some_and(|id| self.streams.came_by_hook(&id))
     }
 
     fn chunk(
@@ -75,6 +83,14 @@ impl Logger {
         let id = payload.stream_id();
         let stream = id.as_ref().and_then(|id| self.streams.take(id));
         let Some(mut stream) = stream else {
+            let ended = id.as_ref().and_then(|id| self.ended(id));
+            if ending == Ending::Success && ended.is_some_and(|ended| ended.whole_stream) {
+                // The other of litellm's two success hooks: another span would take the chunks away.
+                self.stats.spans_skipped += 1;
+                let reason = "the end of this stream was logged before";
+                self.outbox.skip(vec![event.key], reason);
+                return Ok(());
+            }
             let finished = Finished {
                 payload,
                 opening: None,
@@ -122,7 +138,8 @@ impl Logger {
             return;
         };
         let keys = std::mem::take(&mut stream.keys);
-        if self.ended_trace(id).is_some() {
+        let late = |ended: &Ended| ended.whole_stream || stream.start == Some(ended.start);
+        if self.ended(id).is_some_and(late) {
             let reason = "the chunk came after its call had ended";
             self.stats.spans_skipped += 1;
             return self.outbox.skip(keys, reason);
@@ -153,20 +170,17 @@ impl Logger {
     }
 
     /// Notes that a call has ended.
-    pub(crate) fn remember(&mut self, id: &str, trace: TraceId) {
-        self.ended.push_back((short(id), trace));
+    pub(crate) fn remember(&mut self, ended: Ended) {
+        self.ended.push_back(ended);
         if self.ended.len() > REMEMBERED {
             self.ended.pop_front();
         }
     }
 
-    /// The trace of a call that ended lately.
-    pub(super) fn ended_trace(&self, id: &str) -> Option<TraceId> {
+    /// A call that ended lately.
+    pub(super) fn ended(&self, id: &str) -> Option<&Ended> {
         let id = short(id);
-        let mut latest = self.ended.iter().rev();
-        latest
-            .find(|(ended, _)| *ended == id)
-            .map(|(_, trace)| *trace)
+        self.ended.iter().rev().find(|ended| ended.id == id)
     }
 
     fn emit_event(
@@ -182,9 +196,36 @@ impl Logger {
         let call = litellm::call(finished, &experiment.to_string())?;
         let trace = self.emit(now, &call, keys, events, &experiment, ParentMode::Join)?;
         if let Some(id) = finished.payload.stream_id() {
-            self.remember(&id, trace);
+            let whole_stream = finished.progress.is_some() && finished.ending == Ending::Success;
+            self.remember(Ended {
+                whole_stream,
+                ..Ended::new(&id, trace, call.start)
+            });
         }
         Ok(())
+    }
+}
+
+/// What is remembered of a call that ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    id: SpanId,
+    /// Its trace.
+    pub trace: TraceId,
+    start: Timestamp,
+    /// Whether it was a stream that ended well.
+    whole_stream: bool,
+}
+
+impl Ended {
+    /// A call that was no stream.
+    pub fn new(id: &str, trace: TraceId, start: Timestamp) -> Self {
+        Self {
+            id: short(id),
+            trace,
+            start,
+            whole_stream: false,
+        }
     }
 }
 
@@ -199,6 +240,7 @@ fn part<'p, 'a>(payload: &'p Payload<'a>, event: &'p Event<'a>) -> Part<'p, 'a> 
         start: event.start,
         at: event.time.or(event.end),
         came: event.time,
+        by_hook: event.hook == Hook::Stream,
         context: &event.context,
     }
 }

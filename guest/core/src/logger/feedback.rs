@@ -39,8 +39,8 @@ impl Logger {
             }
             Subject::Call(call) => call,
         };
-        if let Some(trace) = self.ended_trace(call) {
-            return Ok(trace);
+        if let Some(ended) = self.ended(call) {
+            return Ok(ended.trace);
         }
         let experiment = self.experiment(about.experiment, |_| None)?;
         let destination = experiment.to_string();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::lane::Batch;
 use super::verdict::{Verdict, verdict};
 use super::{LaneId, Outbox, lookup};
-use crate::report::{Delivery, Refusal, Stats};
+use crate::report::{Cause, Delivery, Refusal, Stats};
 use crate::settings::Protocol;
 use crate::transport::{Response, TransportError};
 
@@ -31,6 +31,15 @@ impl Outbox {
             .on_answer(answer, &server.settings.server, &lane.experiment)
         {
             Ok(()) => server.backoff.reset(),
+            // The experiment that an event asked for is that event's fault, and holds up no others.
+            Err(lookup::Failure { obstacle, of_lane })
+                if of_lane
+                    && obstacle.cause == Cause::Misconfigured
+                    && lane.experiment != server.settings.server.experiment =>
+            {
+                let spans = lane.take_all();
+                self.refused(Batch::new(spans), &obstacle.reason, stats);
+            }
             Err(lookup::Failure { obstacle, of_lane }) => {
                 stats.requests_failed += 1;
                 let backoff = if of_lane {

@@ -13,7 +13,9 @@ use crate::transport::{Method, Request, RequestId, Response, TransportError};
 
 /// How long to wait before asking again for a trace that is not there.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// How long a trace that is not there is waited for: whoever else sends it has had its time by then.
+const TRACE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What feedback takes of the queue beside its text.
 const OVERHEAD: usize = 128;
@@ -118,7 +120,11 @@ impl Outbox {
         if let Some(missing) = missing_trace(answer) {
             let reason = told(missing, &server.settings.server);
             server.backoff.reset();
-            if impatient(assessment.first_tried) {
+            let patience = patience.min(TRACE_PATIENCE);
+            if assessment
+                .first_tried
+                .is_some_and(|first| now.saturating_sub(first) >= patience)
+            {
                 self.bytes -= assessment.held().min(self.bytes);
                 return self.refuse(vec![assessment.key], reason);
             }

@@ -43,7 +43,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    fn new(spans: Vec<Span>) -> Self {
+    pub fn new(spans: Vec<Span>) -> Self {
         Self {
             spans,
             attempts: 0,
@@ -169,6 +169,13 @@ impl Lane {
     pub fn put_back(&mut self, [first, second]: [Batch; 2]) {
         self.ready.push_front(second);
         self.ready.push_front(first);
+    }
+
+    /// Removes everything.
+    pub fn take_all(&mut self) -> Vec<Span> {
+        self.filling_bytes = 0;
+        let ready = self.ready.drain(..).flat_map(|batch| batch.spans);
+        ready.chain(self.filling.drain(..)).collect()
     }
 
     /// Removes the batches that were first sent longer ago than `patience`.

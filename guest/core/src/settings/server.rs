@@ -274,6 +274,14 @@ fn tracking_uri(uri: &str) -> Result<String, String> {
     if authority.is_empty() || host.is_some_and(|host| host == ":") {
         return Err("the URL names no host".to_owned());
     }
+    let port = authority.rsplit_once(':').map(|(_, port)| port);
+    if let Some(port) = port.filter(|port| !port.ends_with(']'))
+        && port.parse::<u16>().is_err()
+    {
+        return Err(format!(
+            "\"{port}\" is no port: a number from 1 to 65535 expected"
+        ));
+    }
     if rest.contains(['?', '#']) {
         return Err("the URL cannot hold a query or a fragment".to_owned());
     }

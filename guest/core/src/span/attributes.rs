@@ -52,12 +52,11 @@ impl Encoder<'_, '_, '_> {
     /// A request's body, less the members that hold tools.
     fn without_tools(&mut self, key: &str, inputs: Raw<'_>) {
         const TOOLS: [&str; 3] = ["tools", "functions", "toolConfig"];
-        let mut kept = Node::default();
-        for (name, value) in inputs.entries() {
-            if !TOOLS.contains(&name.as_ref()) {
-                kept.set(&name, Node::from(value));
-            }
-        }
+        let kept = inputs
+            .entries()
+            .filter(|(name, _)| !TOOLS.contains(&name.as_ref()));
+        let kept = kept.map(|(name, value)| (name.into_owned(), Node::from(value)));
+        let kept = Node::Object(kept.collect());
         let kept = kept.json();
         self.json(key, Raw::parse(&kept).unwrap_or(Raw::NULL));
     }

@@ -12,7 +12,7 @@ use super::{Ending, WireCall};
 use crate::event::{Context, EventError, Timestamp};
 use crate::id::{self, Ids};
 use crate::json::Raw;
-use crate::logger::Logger;
+use crate::logger::{Ended, Logger};
 use crate::policy::Policy;
 use crate::settings::ParentMode;
 use crate::settings::routes::By;
@@ -80,7 +80,7 @@ impl Logger {
         let events = &wire.events;
         let trace = self.emit(now, &call, keys, events, &experiment, ParentMode::Link)?;
         if let Some(id) = &wire.id {
-            self.remember(id, trace);
+            self.remember(Ended::new(id, trace, call.start));
         }
         Ok(())
     }

@@ -27,15 +27,14 @@ pub(super) fn describe(body: &[u8], boundary: &str) -> Option<String> {
         let Some(next) = next else { break };
         start = next + delimiter.len();
     }
-    let mut object = Node::default();
-    for (name, mut values) in form {
+    let members = form.into_iter().map(|(name, mut values)| {
         let value = match values.len() {
             1 => values.remove(0),
             _ => Node::List(values),
         };
-        object.set(&name, value);
-    }
-    Some(object.json())
+        (name, value)
+    });
+    Some(Node::Object(members.collect()).json())
 }
 
 /// A part's name and what is said of it.
