@@ -3,6 +3,8 @@
 //! Text fields are kept with their values, files with their names, types and sizes. A field that occurs
 //! several times is a list.
 
+use std::collections::BTreeMap;
+
 use crate::json::{Node, Raw};
 
 /// The form as a JSON object; None if the body is no form of this boundary.
@@ -12,6 +14,7 @@ pub(super) fn describe(body: &[u8], boundary: &str) -> Option<String> {
     let mut starts = finder.find_iter(body);
     let mut start = starts.next()? + delimiter.len();
     let mut form: Vec<(String, Vec<Node>)> = Vec::new();
+    let mut places = BTreeMap::new();
     loop {
         let next = starts.next();
         let part = body.get(start..next.unwrap_or(body.len()))?;
@@ -19,7 +22,8 @@ pub(super) fn describe(body: &[u8], boundary: &str) -> Option<String> {
             break;
         }
         if let Some((name, value)) = field(part) {
-            match form.iter_mut().find(|(known, _)| *known == name) {
+            let place = *places.entry(name.clone()).or_insert(form.len());
+            match form.get_mut(place) {
                 Some((_, values)) => values.push(value),
                 None => form.push((name, vec![value])),
             }
@@ -132,6 +136,15 @@ mod tests {
             "{\"model\":\"whisper-1\",\"file\":{\"filename\":\"a; b.mp3\",\
              \"media_type\":\"audio/mpeg\",\"bytes\":5},\"tag\":[\"a\",\"b\"]}"
         );
+    }
+
+    #[test]
+    fn many_fields_are_all_kept() {
+        let part =
+            |name| format!("--B\r\nContent-Disposition: form-data; name=f{name}\r\n\r\nx\r\n");
+        let body: String = (0..50_000).map(part).collect();
+        let form = describe(body.as_bytes(), "B").unwrap();
+        assert_eq!(Raw::parse(&form).unwrap().entries().count(), 50_000);
     }
 
     #[test]
