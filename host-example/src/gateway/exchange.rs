@@ -14,7 +14,7 @@ use super::backlog::Backlog;
 use super::budget::Weight;
 use super::headers;
 use super::metrics::CallMetrics;
-use super::record::{Copied, Failed, Fields, Head, Record};
+use super::record::{Copied, Failed, Head, Record, Start};
 use crate::call::Timestamp;
 
 /// What a part that is kept takes beside its bytes.
@@ -57,34 +57,14 @@ pub(super) struct Surroundings {
 /// Ends a call that nobody else has ended: its client went away.
 pub(super) struct Guard(Exchange);
 
-/// What a record begins with, beside its time.
-pub(super) struct Beginning {
-    /// As in [`Record`].
-    pub key: u64,
-    /// As in [`Record`].
-    pub call_id: String,
-    /// As in [`Record`].
-    pub method: String,
-    /// As in [`Record`].
-    pub path: String,
-    /// As in [`Record`].
-    pub authority: String,
-    /// As in [`Record`].
-    pub provider: Option<String>,
-    /// As in [`Record`].
-    pub traceparent: Option<String>,
-    /// As in [`Record`].
-    pub headers: Fields,
-}
-
 impl Exchange {
     /// A request has come.
-    pub fn begin(around: Surroundings, beginning: impl FnOnce() -> Beginning) -> Self {
+    pub fn begin(around: Surroundings, start: impl FnOnce() -> Start) -> Self {
         let began_at = now();
         let record = around
             .backlog
             .as_ref()
-            .and_then(|backlog| record(backlog, began_at, beginning()));
+            .and_then(|backlog| record(backlog, began_at, start()));
         Self(Arc::new(Inner {
             began: Instant::now(),
             began_at,
@@ -216,27 +196,18 @@ impl Drop for Guard {
 }
 
 /// A record, if there is room for one.
-fn record(backlog: &Backlog, at: Timestamp, beginning: Beginning) -> Option<Record> {
-    let headers = beginning.headers;
-    let fields = headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 48);
-    let size = size_of::<Record>() + beginning.path.len() + fields.sum::<usize>() + 128;
+fn record(backlog: &Backlog, at: Timestamp, start: Start) -> Option<Record> {
+    let fields = start.headers.iter();
+    let fields = fields.map(|(name, value)| name.len() + value.len() + 48);
+    let size = size_of::<Record>() + start.path.len() + fields.sum::<usize>() + 128;
     let mut weight = Weight::none(backlog.budget());
     if !backlog.make_room(&mut weight, size) {
         backlog.count_lost();
         return None;
     }
     Some(Record {
-        key: beginning.key,
-        call_id: beginning.call_id,
+        start,
         at,
-        method: beginning.method,
-        path: beginning.path,
-        authority: beginning.authority,
-        provider: beginning.provider,
-        traceparent: beginning.traceparent,
-        headers,
         request: Copied::default(),
         head: None,
         response: Copied::default(),

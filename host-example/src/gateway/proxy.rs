@@ -11,10 +11,11 @@ use tokio::sync::watch;
 
 use super::backlog::Backlog;
 use super::body::{self, Upload};
-use super::exchange::{Beginning, Exchange, Guard, Surroundings};
+use super::exchange::{Exchange, Guard, Surroundings};
 use super::fault::Fault;
 use super::headers;
 use super::metrics::Metrics;
+use super::record::Start;
 use super::trace::{Trace, random_hex};
 use super::upstream::{Routes, Upstream};
 use crate::config::Limits;
@@ -82,7 +83,7 @@ impl Proxy {
             closing: self.closing.clone(),
             metrics: self.metrics.call(upstream.label()),
         };
-        Exchange::begin(around, || Beginning {
+        Exchange::begin(around, || Start {
             key: self.next_key.fetch_add(1, Relaxed),
             call_id: random_hex(16),
             method: request.method().to_string(),

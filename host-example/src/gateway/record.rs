@@ -13,24 +13,10 @@ use crate::pending::Keyed;
 /// A call that has ended.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// The call's number in this process.
-    pub key: u64,
-    /// The call's own id: logged again under it, it is the same trace.
-    pub call_id: String,
+    /// What was known when it began.
+    pub start: Start,
     /// When the request came.
     pub at: Timestamp,
-    /// The request's method.
-    pub method: String,
-    /// Its path with its query, as at the upstream, without credentials.
-    pub path: String,
-    /// Host and port of the upstream.
-    pub authority: String,
-    /// The provider's name, where the configuration tells it.
-    pub provider: Option<String>,
-    /// The caller's span.
-    pub traceparent: Option<String>,
-    /// The request's header fields, without credentials.
-    pub headers: Fields,
     /// The request's body.
     pub request: Copied,
     /// The response's head, if one came.
@@ -43,6 +29,27 @@ pub(super) struct Record {
     pub failure: Option<Failed>,
     /// What it takes of the budget.
     pub weight: Weight,
+}
+
+/// What is known of a call when it begins, beside the time.
+#[derive(Debug)]
+pub(super) struct Start {
+    /// The call's number in this process.
+    pub key: u64,
+    /// The call's own id: logged again under it, it is the same trace.
+    pub call_id: String,
+    /// The request's method.
+    pub method: String,
+    /// Its path with its query, as at the upstream, without credentials.
+    pub path: String,
+    /// Host and port of the upstream.
+    pub authority: String,
+    /// The provider's name, where the configuration tells it.
+    pub provider: Option<String>,
+    /// The caller's span.
+    pub traceparent: Option<String>,
+    /// The request's header fields, without credentials.
+    pub headers: Fields,
 }
 
 /// Header fields.
@@ -124,7 +131,7 @@ impl Record {
 
 impl Keyed for Record {
     fn key(&self) -> u64 {
-        self.key
+        self.start.key
     }
 
     fn size(&self) -> usize {

@@ -45,16 +45,16 @@ impl Sink for Logger {
         let cuts = record.cuts();
         let tags = cuts.as_deref().map(|value| Tag { key: CUT, value });
         let start = CallStart {
-            key: record.key,
+            key: record.start.key,
             at: record.at,
-            call_id: Some(&record.call_id),
-            method: &record.method,
-            path: &record.path,
-            authority: Some(&record.authority),
-            provider: record.provider.as_deref(),
-            headers: &fields(&record.headers),
+            call_id: Some(&record.start.call_id),
+            method: &record.start.method,
+            path: &record.start.path,
+            authority: Some(&record.start.authority),
+            provider: record.start.provider.as_deref(),
+            headers: &fields(&record.start.headers),
             context: Context {
-                traceparent: record.traceparent.as_deref(),
+                traceparent: record.start.traceparent.as_deref(),
                 session: None,
                 user: None,
                 tags: tags.as_slice(),

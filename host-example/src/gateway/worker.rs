@@ -161,7 +161,7 @@ impl<F: Sinks> Worker<F> {
             if self.full {
                 return;
             }
-            let key = record.key;
+            let key = record.start.key;
             match self.sink.log(record).await {
                 Ok(()) => self.held.logged(key),
                 Err(LoggerError::Refused(Refusal::QueueFull)) => {
@@ -255,45 +255,6 @@ impl<F: Sinks> Worker<F> {
         self.obstacle = obstacle;
     }
 
-    async fn flush_failed(&mut self, error: LoggerError) {
-        if !error.is_fatal() {
-            tracing::error!("the plugin does not send: {error}");
-            self.not_before = Instant::now() + LONG;
-            return;
-        }
-        self.traps += 1;
-        if self.traps > TRAPS
-            && let Some(key) = self.held.last_logged()
-        {
-            self.refuse(key, &error.to_string());
-        }
-        self.begin_again(error).await;
-    }
-
-    /// The instance is lost: a fresh one takes over.
-    async fn begin_again(&mut self, mut error: LoggerError) {
-        loop {
-            tracing::error!("{error}; what it held is logged again with a fresh instance");
-            self.metrics.restarted();
-            self.held.all_unlogged();
-            self.full = false;
-            self.stats = None;
-            let settings = self.settings.borrow().clone();
-            let fresh = async {
-                let mut sink = self.sinks.fresh().await?;
-                sink.configure(&settings).await.map(|()| sink)
-            };
-            match fresh.await {
-                Ok(sink) => {
-                    self.sink = sink;
-                    return;
-                }
-                Err(another) => error = another,
-            }
-            tokio::time::sleep(LONG).await;
-        }
-    }
-
     async fn configure(&mut self) {
         let settings = self.settings.borrow_and_update().clone();
         match self.sink.configure(&settings).await {
@@ -316,5 +277,6 @@ impl<F: Sinks> Worker<F> {
     }
 }
 
+mod recovery;
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,21 @@
 use super::*;
-use crate::gateway::record::{Copied, Record};
+use crate::gateway::record::{Copied, Record, Start};
 
 /// A call that takes this much of the budget.
 pub fn record(backlog: &Backlog, key: u64, bytes: usize) -> Option<Record> {
     let mut weight = Weight::none(backlog.budget());
     backlog.make_room(&mut weight, bytes).then(|| Record {
-        key,
-        call_id: format!("call-{key}"),
+        start: Start {
+            key,
+            call_id: format!("call-{key}"),
+            method: "POST".to_owned(),
+            path: "/v1/chat/completions".to_owned(),
+            authority: "api.example".to_owned(),
+            provider: None,
+            traceparent: None,
+            headers: Vec::new(),
+        },
         at: 1,
-        method: "POST".to_owned(),
-        path: "/v1/chat/completions".to_owned(),
-        authority: "api.example".to_owned(),
-        provider: None,
-        traceparent: None,
-        headers: Vec::new(),
         request: Copied::default(),
         head: None,
         response: Copied::default(),
@@ -37,8 +39,8 @@ async fn the_oldest_makes_room() {
     for key in 1..=3 {
         push(&backlog, key, 4);
     }
-    assert_eq!(backlog.take().await.unwrap().key, 2);
-    assert_eq!(backlog.take().await.unwrap().key, 3);
+    assert_eq!(backlog.take().await.unwrap().start.key, 2);
+    assert_eq!(backlog.take().await.unwrap().start.key, 3);
     let text = backlog.metrics.encode(backlog.budget()).unwrap();
     assert!(
         text.contains("gateway_logged_total{fate=\"Dropped\"} 1"),
@@ -54,7 +56,7 @@ async fn what_is_under_way_is_not_dropped_for_more() {
     push(&backlog, 3, 2);
     // What can never fit costs nobody anything.
     assert!(record(&backlog, 4, 11).is_none());
-    assert_eq!(backlog.take().await.unwrap().key, 3);
+    assert_eq!(backlog.take().await.unwrap().start.key, 3);
 }
 
 #[tokio::test]
@@ -81,7 +83,7 @@ async fn every_call_wakes_somebody() {
     let taking: Vec<_> = (0..3)
         .map(|_| {
             let backlog = backlog.clone();
-            tokio::spawn(async move { backlog.take().await.map(|record| record.key) })
+            tokio::spawn(async move { backlog.take().await.map(|record| record.start.key) })
         })
         .collect();
     tokio::task::yield_now().await;

@@ -61,12 +61,12 @@ impl Sink for Instance {
 
     async fn log(&mut self, record: &Record) -> Result<(), LoggerError> {
         let room = self.world.lock().unwrap().room;
-        match record.method.as_str() {
+        match record.start.method.as_str() {
             "trap" => Err(trap("call.begin")),
             "bad" => Err(Refusal::InvalidPayload("it says bad".to_owned()).into()),
             _ if room.is_some_and(|room| self.held.len() >= room) => Err(Refusal::QueueFull.into()),
             method => {
-                self.held.push((record.key, method.to_owned()));
+                self.held.push((record.start.key, method.to_owned()));
                 Ok(())
             }
         }
@@ -129,7 +129,7 @@ async fn outcome(world: World, methods: &[&str]) -> (Vec<u64>, usize, Arc<Mutex<
     let backlog = backlog(1 << 20);
     for (key, method) in (1..).zip(methods) {
         let mut record = record(&backlog, key, 100).unwrap();
-        record.method = (*method).to_owned();
+        record.start.method = (*method).to_owned();
         backlog.push(record);
     }
     backlog.close();
