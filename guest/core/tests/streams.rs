@@ -288,3 +288,31 @@ fn streams_of_other_apis_keep_all_that_came() {
         );
     }
 }
+
+#[test]
+fn the_same_call_id_in_another_experiment_is_another_call() {
+    let mut logger = logger(json!({"experiment_id": null, "experiment_name": "x"}));
+    log(&mut logger, Hook::Stream, 1, &chunk("s", "a")).unwrap();
+    success(&mut logger, 2, "s");
+    for (hook, key, payload) in [
+        (Hook::Success, 3, payload("s")),
+        (Hook::Stream, 4, chunk("s", "b")),
+    ] {
+        let text = payload.to_string();
+        let mut event = event(hook, key, &text);
+        event.context.experiment = Some(if key == 3 { "y" } else { "z" });
+        logger.log(NOW, &event).unwrap();
+    }
+    let report = flush_at(&mut logger, NOW, FlushMode::Close, |request| {
+        let known = r#"{"experiment":{"experiment_id":"7"}}"#;
+        answer(
+            200,
+            if request.url.contains("get-by-name") {
+                known
+            } else {
+                ""
+            },
+        )
+    });
+    assert_eq!((report.delivered.len(), report.skipped.len()), (3, 0));
+}

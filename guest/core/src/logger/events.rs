@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::Logger;
-use crate::event::{Event, EventError, EventKey, Hook, Timestamp};
+use crate::event::{Context, Event, EventError, EventKey, Hook, Timestamp};
 use crate::feedback::Feedback;
 use crate::id::{self, SpanId, TraceId};
 use crate::json::Raw;
 use crate::litellm::streams::Part;
 use crate::litellm::{self, Ending, Finished, Payload};
 use crate::policy::Policy;
-use crate::settings::ParentMode;
+use crate::settings::{Experiment, ParentMode};
 
 /// How many calls that ended are remembered: a chunk that comes late is told from a stream that was
 /// never finished, and feedback finds its trace.
@@ -83,14 +83,6 @@ impl Logger {
         let id = payload.stream_id();
         let stream = id.as_ref().and_then(|id| self.streams.take(id));
         let Some(mut stream) = stream else {
-            let ended = id.as_ref().and_then(|id| self.ended(id));
-            if ending == Ending::Success && ended.is_some_and(|ended| ended.whole_stream) {
-                // The other of litellm's two success hooks: another span would take the chunks away.
-                self.stats.spans_skipped += 1;
-                let reason = "the end of this stream was logged before";
-                self.outbox.skip(vec![event.key], reason);
-                return Ok(());
-            }
             let finished = Finished {
                 payload,
                 opening: None,
@@ -138,15 +130,17 @@ impl Logger {
             return;
         };
         let keys = std::mem::take(&mut stream.keys);
-        let late = |ended: &Ended| ended.whole_stream || stream.start == Some(ended.start);
-        if self.ended(id).is_some_and(late) {
-            let reason = "the chunk came after its call had ended";
-            self.stats.spans_skipped += 1;
-            return self.outbox.skip(keys, reason);
-        }
         let emitted = Payload::parse(&stream.opening).and_then(|opening| {
             let assembled = stream.assembled(&opening);
             let context = stream.context.with(None);
+            let experiment = self.experiment_of(&opening, &context)?;
+            let late = |ended: &Ended| ended.whole_stream || stream.start == Some(ended.start);
+            if self.ended_in(id, &experiment).any(late) {
+                self.stats.spans_skipped += 1;
+                let reason = "the chunk came after its call had ended";
+                self.outbox.skip(keys.clone(), reason);
+                return Ok(());
+            }
             let finished = Finished {
                 payload: &opening,
                 opening: None,
@@ -177,7 +171,14 @@ impl Logger {
         }
     }
 
-    /// A call that ended lately.
+    /// Calls of this id that ended lately and went to the experiment.
+    fn ended_in(&self, id: &str, experiment: &Experiment) -> impl Iterator<Item = &Ended> {
+        let (id, experiment) = (short(id), short(&experiment.to_string()));
+        let fits = move |ended: &&Ended| ended.id == id && ended.experiment == experiment;
+        self.ended.iter().rev().filter(fits)
+    }
+
+    /// The call of this id that ended last.
     pub(super) fn ended(&self, id: &str) -> Option<&Ended> {
         let id = short(id);
         self.ended.iter().rev().find(|ended| ended.id == id)
@@ -190,19 +191,40 @@ impl Logger {
         keys: Vec<EventKey>,
         events: &[u8],
     ) -> Result<(), EventError> {
-        let experiment = self.experiment(finished.context.experiment, |by| {
-            litellm::routed_by(finished.payload, finished.context, by)
-        })?;
+        let experiment = self.experiment_of(finished.payload, finished.context)?;
         let call = litellm::call(finished, &experiment.to_string())?;
+        let id = finished.payload.stream_id();
+        let streamed = finished.progress.is_some();
+        let succeeded = finished.ending == Ending::Success;
+        if let (Some(id), true, false) = (&id, succeeded, streamed) {
+            // The other of litellm's two success hooks: a span without the chunks would take the place of
+            // the one that has them.
+            let same = |ended: &Ended| ended.whole_stream && ended.start == call.start;
+            if self.ended_in(id, &experiment).any(same) {
+                self.stats.spans_skipped += 1;
+                self.outbox
+                    .skip(keys, "the end of this stream was logged before");
+                return Ok(());
+            }
+        }
         let trace = self.emit(now, &call, keys, events, &experiment, ParentMode::Join)?;
-        if let Some(id) = finished.payload.stream_id() {
-            let whole_stream = finished.progress.is_some() && finished.ending == Ending::Success;
+        if let Some(id) = id {
             self.remember(Ended {
-                whole_stream,
-                ..Ended::new(&id, trace, call.start)
+                whole_stream: streamed && succeeded,
+                ..Ended::new(&id, &experiment, trace, call.start)
             });
         }
         Ok(())
+    }
+
+    fn experiment_of(
+        &self,
+        payload: &Payload<'_>,
+        context: &Context<'_>,
+    ) -> Result<Experiment, EventError> {
+        self.experiment(context.experiment, |by| {
+            litellm::routed_by(payload, context, by)
+        })
     }
 }
 
@@ -210,6 +232,8 @@ impl Logger {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {
     id: SpanId,
+    /// Where it went.
+    experiment: SpanId,
     /// Its trace.
     pub trace: TraceId,
     start: Timestamp,
@@ -219,9 +243,10 @@ pub(crate) struct Ended {
 
 impl Ended {
     /// A call that was no stream.
-    pub fn new(id: &str, trace: TraceId, start: Timestamp) -> Self {
+    pub fn new(id: &str, experiment: &Experiment, trace: TraceId, start: Timestamp) -> Self {
         Self {
             id: short(id),
+            experiment: short(&experiment.to_string()),
             trace,
             start,
             whole_stream: false,

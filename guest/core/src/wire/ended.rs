@@ -80,7 +80,7 @@ impl Logger {
         let events = &wire.events;
         let trace = self.emit(now, &call, keys, events, &experiment, ParentMode::Link)?;
         if let Some(id) = &wire.id {
-            self.remember(Ended::new(id, trace, call.start));
+            self.remember(Ended::new(id, &experiment, trace, call.start));
         }
         Ok(())
     }

@@ -96,6 +96,15 @@ pub(super) const REASONS: &[Reason] = &[
         },
     },
     Reason {
+        id: "message-format",
+        because: "MLflow is told the messages' format",
+        detail: "The original never sets `mlflow.message.format`; MLflow's UI then has to guess how to draw the chat.",
+        explains: |d| {
+            let is_openai = d.held.and_then(serde_json::Value::as_str) == Some("openai");
+            d.attribute() == Some("mlflow.message.format") && d.was_nothing() && is_openai
+        },
+    },
+    Reason {
         id: "custom-provider",
         because: "the provider is always recorded",
         detail: "`_extract_attributes` keeps `custom_llm_provider` only where the standard logging object is missing.",

@@ -38,43 +38,7 @@ const BETTER: [&[Reason]; 4] = [
 ];
 
 /// Where fields are not as good as they were, though they could be.
-pub const NOT_YET: &[Reason] = &[
-    Reason {
-        id: "null-provider",
-        because: "a provider that is only in the model's name is recorded as null",
-        detail: "For a hit of its cache litellm may name the provider only in the model, as in `openai/gpt-4o-mini`.",
-        explains: |d| {
-            let is_null = d.held.is_some_and(serde_json::Value::is_null);
-            d.attribute() == Some("custom_llm_provider") && d.recorded.is_none() && is_null
-        },
-    },
-    Reason {
-        id: "preview-spaces",
-        because: "previews that are no chat have no spaces after `:` and `,`",
-        detail: "MLflow cuts its preview from the text of the inputs as sent, and Python's `json.dumps` puts a space \
-                 after each colon and comma.",
-        explains: |d| {
-            let spaceless = |text: &str| text.replace(' ', "");
-            let text = |value: Option<&serde_json::Value>| value?.as_str().map(spaceless);
-            matches!(d.field, "trace.request_preview" | "trace.response_preview")
-                && d.recorded.is_some()
-                && text(d.recorded) == text(d.held)
-        },
-    },
-    Reason {
-        id: "stacktrace-end",
-        because: "the stack trace keeps the line feed at its end",
-        detail: "litellm's `traceback_exception` ends with a line feed, which MLflow's `SpanEvent.from_exception` strips.",
-        explains: |d| {
-            let first = |value: Option<&serde_json::Value>| {
-                Some(value?.get(0)?.as_str()?.trim().to_owned())
-            };
-            d.field == "events.exception.stacktrace"
-                && d.recorded.is_some()
-                && first(d.recorded) == first(d.held)
-        },
-    },
-];
+pub const NOT_YET: &[Reason] = &[];
 
 /// All reasons, in the order of the document.
 pub fn all() -> impl Iterator<Item = &'static Reason> {
