@@ -119,9 +119,26 @@ fn whoever_creates_the_experiment_it_is_used() {
         }
     };
     let report = flush_at(&mut logger, NOW, FlushMode::All, &mut server);
-    let wait = report.deferred.unwrap().after;
-    let report = flush_at(&mut logger, NOW + wait, FlushMode::All, &mut server);
     assert_eq!(keys(&report), [1]);
+}
+
+#[test]
+fn a_server_that_contradicts_itself_is_left_alone_for_a_while() {
+    let mut logger = logger(json!({"experiment_id": null, "experiment_name": "x"}));
+    success(&mut logger, 1, "a");
+    let mut asked = 0;
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        asked += 1;
+        if request.url.ends_with("/create") {
+            answer(400, r#"{"error_code":"RESOURCE_ALREADY_EXISTS"}"#)
+        } else {
+            answer(404, r#"{"error_code":"RESOURCE_DOES_NOT_EXIST"}"#)
+        }
+    });
+    assert_eq!(
+        (asked, report.deferred.unwrap().cause),
+        (3, Cause::Unavailable)
+    );
 }
 
 #[test]

@@ -16,10 +16,12 @@ pub(super) enum Lookup {
     NotNeeded,
     /// To be asked for by name.
     Ask,
+    /// To be asked for by name again: somebody else created it meanwhile.
+    AskAgain,
     /// To be created.
     Create,
     /// Asked for or being created.
-    Asked { creating: bool },
+    Asked { creating: bool, again: bool },
     /// Known.
     Known(String),
 }
@@ -56,14 +58,15 @@ impl Lookup {
     pub fn step(&mut self, server: &Server, experiment: &Experiment) -> Step<'_> {
         let (Experiment::Name(name) | Experiment::Id(name)) = experiment;
         let base = format!("{}/api/2.0/mlflow/experiments", server.tracking_uri);
-        let creating = match self {
+        let (creating, again) = match self {
             Self::NotNeeded => return Step::Known(None),
             Self::Known(id) => return Step::Known(Some(id)),
             Self::Asked { .. } => return Step::Wait,
-            Self::Ask => false,
-            Self::Create => true,
+            Self::Ask => (false, false),
+            Self::AskAgain => (false, true),
+            Self::Create => (true, false),
         };
-        *self = Self::Asked { creating };
+        *self = Self::Asked { creating, again };
         if creating {
             let mut body = b"{\"name\":".to_vec();
             json::write_str(name, &mut body);
@@ -88,7 +91,8 @@ impl Lookup {
         server: &Server,
         experiment: &Experiment,
     ) -> Result<(), Failure> {
-        let creating = matches!(self, Self::Asked { creating: true });
+        let creating = matches!(self, Self::Asked { creating: true, .. });
+        let again = matches!(self, Self::Asked { again: true, .. });
         *self = Self::Ask;
         let response = answer.as_ref().map_err(|error| Failure {
             obstacle: Obstacle::unreachable(error, server),
@@ -109,12 +113,16 @@ impl Lookup {
                 })?);
                 Ok(())
             }
-            (404, "RESOURCE_DOES_NOT_EXIST") if !creating => {
+            (404, "RESOURCE_DOES_NOT_EXIST") if !creating && !again => {
                 *self = Self::Create;
                 Ok(())
             }
-            // Somebody else was quicker: ask again, in a moment.
-            (400, "RESOURCE_ALREADY_EXISTS") if creating => Err(Failure {
+            (400, "RESOURCE_ALREADY_EXISTS") if creating => {
+                *self = Self::AskAgain;
+                Ok(())
+            }
+            // It exists and does not: the server contradicts itself.
+            (404, "RESOURCE_DOES_NOT_EXIST") if again => Err(Failure {
                 obstacle: unavailable(response, server),
                 of_lane: true,
             }),
