@@ -130,6 +130,7 @@ impl Body for Request {
 pub(super) struct Response {
     body: Timed<Incoming>,
     guard: Guard,
+    failed: Option<TimedError<hyper::Error>>,
 }
 
 impl Response {
@@ -138,7 +139,11 @@ impl Response {
         if body.is_end_stream() {
             guard.exchange().finish();
         }
-        Self { body, guard }
+        Self {
+            body,
+            guard,
+            failed: None,
+        }
     }
 }
 
@@ -150,6 +155,9 @@ impl Body for Response {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         let exchange = self.guard.exchange();
         match &frame {
@@ -170,7 +178,16 @@ impl Body for Response {
             }
             None => exchange.finish(),
         }
-        Poll::Ready(frame)
+        match frame {
+            // The connection ends with the error, and what it has not sent by then is lost. So what came
+            // before goes out first: that is done when there is nothing more for now.
+            Some(Err(error)) => {
+                self.failed = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => Poll::Ready(frame),
+        }
     }
 
     fn is_end_stream(&self) -> bool {

@@ -114,7 +114,10 @@ impl Parts {
                 if sender.send(Ok(event.into())).await.is_err() {
                     return;
                 }
-                tokio::time::sleep(pause).await;
+                // The shortest sleep is a millisecond.
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
             }
             if broken {
                 // Whoever reads has gone: then there is nothing to break off.
