@@ -1,7 +1,7 @@
 //! An LLM gateway: a reverse proxy that passes requests and responses through unchanged, and logs
 //! each call through the plugin.
 //!
-//! Two halves meet in the [backlog] and nowhere else:
+//! Two halves meet in the backlog and nowhere else:
 //!
 //! ```text
 //! server -> proxy -> upstream          the request path: streams, records, never waits for the log
