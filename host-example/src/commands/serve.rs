@@ -55,6 +55,9 @@ async fn serve(options: Options) -> Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let mut watched = Watched::new(&options.config);
     let config = Config::load(&options.config)?;
+    if config.spool.is_some() {
+        tracing::warn!("[spool] is not used: what is not delivered is kept in memory alone");
+    }
     // Each worker may be between two instances, and one more judges settings.
     let instances = u32::from(config.queue.workers) * 2 + 2;
     let plugin = options.plugin.load(instances).await?;

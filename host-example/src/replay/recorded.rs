@@ -188,9 +188,8 @@ fn read_tags(value: Raw<'_>) -> Result<Vec<(String, String)>, String> {
             .items()
             .map(|item| {
                 let tag = text(item, "an element")?;
-                let (key, value) = tag
-                    .split_once(':')
-                    .ok_or_else(|| format!("an element has no colon; {EXPECTED}"))?;
+                // As litellm's request tags: one without a colon has no value.
+                let (key, value) = tag.split_once(':').unwrap_or((&tag, ""));
                 Ok((key.to_owned(), value.to_owned()))
             })
             .collect(),
@@ -258,17 +257,20 @@ mod tests {
                 ["`end_time`", "found \"x\""],
             ),
             (r#"{"hook":"success","time":{}}"#, ["`time`", "an object"]),
-            (r#"{"hook":"success","user":42}"#, ["`user`", "a number"]),
+            (r#"{"hook":"success","user":{}}"#, ["`user`", "an object"]),
             (
                 r#"{"hook":"success","traceparent":[]}"#,
                 ["`traceparent`", "an array"],
             ),
             (r#"{"hook":"success","tags":"a:b"}"#, ["`tags`", "a string"]),
             (
-                r#"{"hook":"success","tags":{"k":1}}"#,
-                ["`tags`", "\"k\" is a number"],
+                r#"{"hook":"success","tags":{"k":[]}}"#,
+                ["`tags`", "\"k\" is an array"],
             ),
-            (r#"{"hook":"success","tags":["k"]}"#, ["`tags`", "no colon"]),
+            (
+                r#"{"hook":"success","tags":[{}]}"#,
+                ["`tags`", "an element"],
+            ),
         ] {
             let reason = read(line).unwrap_err();
             assert!(
@@ -276,6 +278,20 @@ mod tests {
                 "{line}: {reason}"
             );
         }
+    }
+
+    #[test]
+    fn numbers_and_truth_values_are_taken_for_text() {
+        let line = r#"{"hook":"success","user":42,"session":true,"tags":["solo","n:1"]}"#;
+        let event = read(line).unwrap();
+        let tags = event.tags();
+        let hooked = event.hooked(&tags);
+        assert_eq!(hooked.event.context.user, Some("42"));
+        assert_eq!(hooked.event.context.session, Some("true"));
+        let pairs: Vec<_> = tags.iter().map(|tag| (tag.key, tag.value)).collect();
+        assert_eq!(pairs, [("solo", ""), ("n", "1")]);
+        let numbered = read(r#"{"hook":"stream","kwargs":{"litellm_call_id":7}}"#).unwrap();
+        assert_eq!(numbered.call_id().as_deref(), Some("7"));
     }
 
     #[test]
