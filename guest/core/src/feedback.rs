@@ -9,6 +9,7 @@ use crate::event::{Event, EventError, EventKey};
 use crate::id::{self, TraceId};
 use crate::json::{self, Kind, Raw};
 use crate::litellm::some_text;
+use crate::policy::Policy;
 
 /// Feedback on a call.
 #[derive(Clone, Debug)]
@@ -119,8 +120,12 @@ impl<'a> Feedback<'a> {
         })
     }
 
-    /// The request's body for the trace that it is about.
-    pub(crate) fn body(&self, trace: &TraceId) -> Result<Vec<u8>, EventError> {
+    /// The request's body for the trace that it is about; people's words go through the policy.
+    pub(crate) fn body(
+        &self,
+        trace: &TraceId,
+        policy: &mut Policy<'_>,
+    ) -> Result<Vec<u8>, EventError> {
         if self.name.trim().is_empty() {
             return Err(invalid("feedback needs a `name` that is not empty"));
         }
@@ -128,15 +133,16 @@ impl<'a> Feedback<'a> {
             Value::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
             Value::Number(number) if number.is_finite() => Cow::Owned(number.to_string()),
             Value::Number(_) => return Err(invalid("feedback's `value` has to be finite")),
-            Value::Text(text) => Cow::Owned(quoted(text)),
+            Value::Text(text) => Cow::Owned(quoted(&policy.text(text))),
         };
         let kind = match self.source.kind {
             Judge::Human => "HUMAN",
             Judge::LlmJudge => "LLM_JUDGE",
             Judge::Code => "CODE",
         };
-        let rationale = self.rationale.as_deref().unwrap_or_default();
-        let parts = [&*self.name, &*value, rationale, kind, &*self.source.id];
+        let rationale = self.rationale.as_deref().map(|text| policy.text(text));
+        let why = rationale.as_deref().unwrap_or_default();
+        let parts = [&*self.name, &*value, why, kind, &*self.source.id];
         let mut identity = vec![trace.as_slice()];
         identity.extend(parts.iter().map(|part| part.as_bytes()));
         let id = id::hex(&id::derive(&identity).trace);
@@ -146,7 +152,7 @@ impl<'a> Feedback<'a> {
             quoted(&self.name),
             quoted(&self.source.id),
         );
-        if let Some(rationale) = &self.rationale {
+        if let Some(rationale) = &rationale {
             body.push_str(",\"rationale\":");
             body.push_str(&quoted(rationale));
         }

@@ -246,3 +246,20 @@ fn feedback_comes_as_an_event_too() {
         assert!(error.to_string().contains(told), "{error}");
     }
 }
+
+#[test]
+fn secrets_in_feedback_are_replaced() {
+    let mut logger = logger(json!({}));
+    let told = Feedback {
+        value: Value::Text("see sk-0123456789abcdef".into()),
+        rationale: Some("Bearer 0123456789abcdef".into()),
+        ..thumbs_up(Subject::Call("a".into()))
+    };
+    logger.log_feedback(NOW, &told).unwrap();
+    let sent = sent(&mut logger);
+    let body = String::from_utf8(sent[0].1.clone()).unwrap();
+    assert!(
+        !body.contains("0123456789abcdef") && body.matches("[REDACTED]").count() == 2,
+        "{body}"
+    );
+}

@@ -6,6 +6,7 @@ use super::Logger;
 use crate::event::EventError;
 use crate::feedback::{self, Feedback, Subject};
 use crate::litellm;
+use crate::policy::Policy;
 
 impl Logger {
     /// Takes feedback on a call. It is sent once the call's trace has been delivered.
@@ -23,7 +24,8 @@ impl Logger {
         let size = about.name.len() + about.rationale.as_ref().map_or(0, |text| text.len());
         self.make_room(now, size)?;
         let trace = self.subject(about)?;
-        let body = about.body(&trace)?;
+        let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        let body = about.body(&trace, &mut Policy::new(&settings.content))?;
         self.outbox.push_feedback(trace, body, about.key);
         Ok(())
     }
