@@ -161,7 +161,8 @@ fn what_cannot_start_is_2_and_says_what_to_mend() {
             vec!["plugin-info", "--plugin", &file],
             vec!["cannot be used"],
         ),
-        (vec!["serve"], vec!["unrecognized"]),
+        (vec!["serve"], vec!["--config"]),
+        (vec!["sevre"], vec!["unrecognized"]),
     ] {
         let (code, out, err) = run(gateway(&arguments));
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");

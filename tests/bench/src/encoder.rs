@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use cpu_time::ThreadTime;
 use serde::Serialize;
 use wasmtime::{Engine, Instance, Module, Store};
@@ -24,6 +24,10 @@ pub struct Encoding {
 
 /// Measures both in turns; the best round of each counts.
 pub fn measure(module: &Path, rounds: u32, spans: u32) -> Result<Encoding> {
+    run(module, rounds, spans).map_err(|error| anyhow!("{}: {error:?}", module.display()))
+}
+
+fn run(module: &Path, rounds: u32, spans: u32) -> wasmtime::Result<Encoding> {
     let engine = Engine::default();
     let module = Module::from_file(&engine, module)?;
     let mut store = Store::new(&engine, ());
@@ -38,7 +42,9 @@ pub fn measure(module: &Path, rounds: u32, spans: u32) -> Result<Encoding> {
             best[index] = best[index].min(begun.elapsed());
         }
     }
-    anyhow::ensure!(written[0] == written[1], "both encoders write the same");
+    if written[0] != written[1] {
+        return Err(wasmtime::Error::msg("the encoders do not write the same"));
+    }
     let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(spans);
     Ok(Encoding {
         bytes: written[0] / u64::from(spans),

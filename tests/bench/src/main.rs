@@ -52,13 +52,17 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let (rounds, calls) = if arguments.quick { (2, 40) } else { (9, 200) };
+    let (rounds, calls, spans) = if arguments.quick {
+        (2, 40, 2_000)
+    } else {
+        (9, 200, 20_000)
+    };
     let component = component::Component::load(&arguments.plugin)?;
     let rows = workload::all(calls)
         .iter()
         .map(|workload| row(workload, &component, rounds))
         .collect::<Result<Vec<_>>>()?;
-    let encoding = encoder::measure(&arguments.encoder, rounds, 100 * calls)?;
+    let encoding = encoder::measure(&arguments.encoder, rounds, spans)?;
     let results = Results {
         hooks: rows,
         encoding,
