@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::event::{Event, EventError, EventKey};
 use crate::id::{self, TraceId};
-use crate::json::{self, Kind, Raw};
+use crate::json::{Kind, Raw, quoted};
 use crate::litellm::some_text;
 use crate::policy::Policy;
 
@@ -203,12 +203,6 @@ pub(crate) fn trace_id(shown: &str) -> Result<TraceId, EventError> {
     let digits = shown.strip_prefix("tr-").unwrap_or(shown);
     id::parse_hex(digits)
         .ok_or_else(|| invalid("a trace's id is `tr-` and 32 hexadecimal digits in lower case"))
-}
-
-fn quoted(text: &str) -> String {
-    let mut quoted = Vec::with_capacity(text.len() + 2);
-    json::write_str(text, &mut quoted);
-    String::from_utf8(quoted).unwrap_or_default()
 }
 
 fn invalid(reason: &str) -> EventError {

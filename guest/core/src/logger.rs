@@ -1,8 +1,9 @@
 //! The logger: what every shell is thin around.
 
 mod events;
-pub(crate) use events::Ended;
 mod feedback;
+
+pub(crate) use events::Ended;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;

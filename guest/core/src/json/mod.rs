@@ -15,4 +15,4 @@ pub use clean::{Cleaned, Filter, KeepAll, write_clean};
 pub(crate) use node::Node;
 pub use raw::{Kind, Raw};
 pub use scan::ParseError;
-pub use strings::{unescape, write_str};
+pub use strings::{quoted, unescape, write_str};

@@ -109,3 +109,11 @@ pub fn write_str(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(bytes.get(copied..).unwrap_or_default());
     out.push(b'"');
 }
+
+/// The text as a JSON string.
+pub fn quoted(text: &str) -> String {
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    write_str(text, &mut quoted);
+    // Whole characters and ASCII escapes were written.
+    String::from_utf8(quoted).unwrap_or_default()
+}

@@ -116,7 +116,7 @@ impl Outbox {
 
     fn delivered(&mut self, batch: Batch, stats: &mut Stats) {
         for span in batch.spans {
-            self.bytes -= span.held().min(self.bytes);
+            self.release(span.held());
             stats.spans_delivered += 1;
             self.report.delivered.push(Delivery {
                 keys: span.keys,
@@ -127,7 +127,7 @@ impl Outbox {
 
     fn refused(&mut self, batch: Batch, reason: &str, stats: &mut Stats) {
         for span in batch.spans {
-            self.bytes -= span.held().min(self.bytes);
+            self.release(span.held());
             stats.spans_refused += 1;
             self.report.refused.push(Refusal {
                 keys: span.keys,
@@ -148,7 +148,7 @@ impl Outbox {
         let obstacle = lane.backoff.obstacle().or(server.backoff.obstacle());
         let reason = obstacle.map_or_else(String::new, |obstacle| obstacle.reason.clone());
         for span in lane.take_older(now, patience) {
-            self.bytes -= span.held().min(self.bytes);
+            self.release(span.held());
             stats.spans_returned += 1;
             self.report.returned.push(Refusal {
                 keys: span.keys,

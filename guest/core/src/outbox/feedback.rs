@@ -125,7 +125,7 @@ impl Outbox {
                 .first_tried
                 .is_some_and(|first| now.saturating_sub(first) >= patience)
             {
-                self.bytes -= assessment.held().min(self.bytes);
+                self.release(assessment.held());
                 return self.refuse(vec![assessment.key], reason);
             }
             assessment.first_tried.get_or_insert(now);
@@ -144,7 +144,7 @@ impl Outbox {
             }
             Verdict::Refused(reason) => {
                 server.backoff.reset();
-                self.bytes -= assessment.held().min(self.bytes);
+                self.release(assessment.held());
                 self.refuse(vec![assessment.key], reason);
             }
             Verdict::Faulty(obstacle)
@@ -154,7 +154,7 @@ impl Outbox {
                 let reason = obstacle.reason.clone();
                 server.backoff.fail(now, obstacle, &mut self.random);
                 if impatient(assessment.first_tried) {
-                    self.bytes -= assessment.held().min(self.bytes);
+                    self.release(assessment.held());
                     let keys = vec![assessment.key];
                     self.report.returned.push(Refusal { keys, reason });
                 } else {
@@ -166,7 +166,7 @@ impl Outbox {
     }
 
     fn assessed(&mut self, assessment: &Assessment) {
-        self.bytes -= assessment.held().min(self.bytes);
+        self.release(assessment.held());
         self.report.delivered.push(Delivery {
             keys: vec![assessment.key],
             trace_id: assessment.trace,

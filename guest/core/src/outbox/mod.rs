@@ -137,6 +137,11 @@ impl Outbox {
         self.report.refused.push(Refusal { keys, reason });
     }
 
+    /// Notes that bytes are held no more.
+    fn release(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.bytes

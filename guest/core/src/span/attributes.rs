@@ -82,17 +82,7 @@ impl Encoder<'_, '_, '_> {
                 .string("gen_ai.operation.name", operation.as_bytes());
         }
         if !reasons.is_empty() {
-            self.scratch.clear();
-            self.scratch.push(b'[');
-            for (position, reason) in reasons.iter().enumerate() {
-                if position > 0 {
-                    self.scratch.push(b',');
-                }
-                json::write_str(reason, &mut self.scratch);
-            }
-            self.scratch.push(b']');
-            self.attributes
-                .string("gen_ai.response.finish_reasons", &self.scratch);
+            self.strings("gen_ai.response.finish_reasons", reasons);
         }
     }
 
@@ -167,14 +157,22 @@ impl Encoder<'_, '_, '_> {
         }
         self.repairs.sort_unstable();
         self.repairs.dedup();
+        let repairs = std::mem::take(&mut self.repairs);
+        self.strings(REPAIRS, &repairs);
+    }
+
+    /// A list of strings.
+    fn strings(&mut self, key: &str, strings: &[impl AsRef<str>]) {
         self.scratch.clear();
-        let separator = |first| if first { b'[' } else { b',' };
-        for (position, repair) in self.repairs.iter().enumerate() {
-            self.scratch.push(separator(position == 0));
-            json::write_str(repair, &mut self.scratch);
+        self.scratch.push(b'[');
+        for (position, string) in strings.iter().enumerate() {
+            if position > 0 {
+                self.scratch.push(b',');
+            }
+            json::write_str(string.as_ref(), &mut self.scratch);
         }
         self.scratch.push(b']');
-        self.attributes.string(REPAIRS, &self.scratch);
+        self.attributes.string(key, &self.scratch);
     }
 
     pub(super) fn text(&mut self, key: &str, text: &str) {
