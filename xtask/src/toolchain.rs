@@ -109,8 +109,9 @@ fn debian_linker() -> Option<PathBuf> {
 }
 
 impl Toolchain {
-    /// A command that builds guest packages. Packages and the like are for the caller to add.
-    pub fn build(self) -> Result<Command> {
+    /// A command that builds guest packages of a checkout into a target directory. Packages and the like
+    /// are for the caller to add.
+    pub fn build(self, root: &Path, target: &Path) -> Result<Command> {
         let mut command = match self {
             Self::Ours => Command::new(paths::cargo()),
             Self::Debian => debian_cargo(),
@@ -118,10 +119,10 @@ impl Toolchain {
         command
             .args(["build", "--locked", "--profile=guest", "--target", TARGET])
             .arg("--target-dir")
-            .arg(paths::target()?.join("guest"))
-            .env("CARGO_ENCODED_RUSTFLAGS", self.flags()?)
+            .arg(target)
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags(root))
             .env_remove("RUSTFLAGS")
-            .current_dir(paths::root());
+            .current_dir(root);
         if self == Self::Debian {
             let linker = debian_linker().context("no wasm-ld in /usr/bin: install lld")?;
             command
@@ -132,8 +133,8 @@ impl Toolchain {
     }
 
     /// Flags that keep this machine's paths out of the guests: the same sources give the same bytes.
-    fn flags(self) -> Result<String> {
-        let mut remaps = vec![(paths::root().to_owned(), ".")];
+    fn flags(self, root: &Path) -> String {
+        let mut remaps = vec![(root.to_owned(), ".")];
         if let Ok(indexes) = cargo_home().join("registry/src").read_dir() {
             let mut indexes: Vec<_> = indexes.flatten().map(|index| index.path()).collect();
             indexes.sort();
@@ -148,7 +149,7 @@ impl Toolchain {
         let flags = remaps
             .into_iter()
             .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
-        Ok(flags.collect::<Vec<_>>().join("\u{1f}"))
+        flags.collect::<Vec<_>>().join("\u{1f}")
     }
 }
 

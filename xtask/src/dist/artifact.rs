@@ -1,0 +1,35 @@
+//! What `cargo xtask dist` builds of the guests: a line an artifact.
+//!
+//! Each is built by a cargo call of its own: together, packages would share the features of their
+//! dependencies, and a plugin's bytes would depend on its neighbours.
+
+/// A guest package and the file that it becomes.
+#[derive(Debug)]
+pub struct Artifact {
+    /// The file in the dist directory.
+    pub file: &'static str,
+    /// The package it is built from.
+    pub package: &'static str,
+    /// What the file is.
+    pub form: Form,
+}
+
+/// Kinds of WebAssembly binaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A component: the module carries its WIT in a custom section.
+    Component,
+    /// A core module as the compiler leaves it.
+    #[expect(dead_code, reason = "the form of plugins for proxies")]
+    Module,
+}
+
+/// The logger for hosts of components.
+pub const LOGGER: Artifact = Artifact {
+    file: "mlflow_logger.wasm",
+    package: "logger-component",
+    form: Form::Component,
+};
+
+/// All of them.
+pub const ALL: [&Artifact; 1] = [&LOGGER];

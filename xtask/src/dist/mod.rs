@@ -1,0 +1,39 @@
+//! `cargo xtask dist`: the plugins as hosts load them, and what people need beside them.
+
+mod artifact;
+mod build;
+mod files;
+mod sums;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use artifact::LOGGER;
+use build::Workshop;
+
+/// Builds everything and says what came out.
+pub fn run() -> Result<()> {
+    let files = all()?;
+    print!("{}", sums::write(&files)?);
+    Ok(())
+}
+
+/// Builds `mlflow_logger.wasm` where it is not fresh, and returns its path.
+pub fn build() -> Result<PathBuf> {
+    Workshop::here()?.artifact(&LOGGER)
+}
+
+/// Builds all plugins where they are not fresh, and returns their paths.
+pub fn all() -> Result<Vec<PathBuf>> {
+    let workshop = Workshop::here()?;
+    let artifacts = artifact::ALL.iter();
+    artifacts
+        .map(|artifact| workshop.artifact(artifact))
+        .collect()
+}
+
+/// Builds a guest package as a core module, and returns its path.
+pub fn module(package: &str) -> Result<PathBuf> {
+    Workshop::here()?.module(package)
+}
