@@ -30,12 +30,10 @@ impl Outbox {
             .lookup
             .on_answer(answer, &server.settings.server, &lane.experiment)
         {
-            Ok(()) => server.backoff.reset(),
+            Ok(()) => server.backoff.reset(now),
             // The experiment that an event asked for is that event's fault, and holds up no others.
             Err(lookup::Failure { obstacle, of_lane })
-                if of_lane
-                    && obstacle.cause == Cause::Misconfigured
-                    && lane.experiment != server.settings.server.experiment =>
+                if of_lane && obstacle.cause == Cause::Misconfigured && !lane.configured =>
             {
                 let spans = lane.take_all();
                 self.refused(Batch::new(spans), &obstacle.reason, stats);
@@ -69,13 +67,13 @@ impl Outbox {
         };
         match verdict(answer, &server.settings.server) {
             Verdict::Delivered => {
-                server.backoff.reset();
-                lane.backoff.reset();
+                server.backoff.reset(now);
+                lane.backoff.reset(now);
                 self.delivered(batch, stats);
             }
             Verdict::Refused(reason) => {
-                server.backoff.reset();
-                lane.backoff.reset();
+                server.backoff.reset(now);
+                lane.backoff.reset(now);
                 match batch.split() {
                     Some(halves) => lane.put_back(halves),
                     None => self.refused(batch, &reason, stats),

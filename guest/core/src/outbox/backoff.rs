@@ -11,6 +11,10 @@ const LONGEST: Duration = Duration::from_secs(60);
 const FIRST_MISCONFIGURED: Duration = Duration::from_secs(10);
 
 /// Doubles with each failure in a row, with jitter, or as long as the server asked for.
+///
+/// Several requests may be under way when a server begins to fail. While it is left alone, an answer is
+/// one to a request from before: another failure is no further one in a row and shortens nothing, and a
+/// success does not call off the wait.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
@@ -24,21 +28,35 @@ impl Backoff {
             Cause::Misconfigured => FIRST_MISCONFIGURED,
             Cause::Unreachable | Cause::Unavailable => FIRST,
         };
-        let exponential = first
-            .saturating_mul(2_u32.saturating_pow(self.failures))
-            .min(LONGEST);
         // From half of it to the whole.
         let share = 0.5 + 0.5 * next(random);
-        let wait = obstacle
-            .retry_after
-            .unwrap_or_else(|| exponential.mul_f64(share));
-        self.failures = self.failures.saturating_add(1);
-        self.until = now + wait;
+        let waiting = !self.wait(now).is_zero();
+        let failures = self.failures - u32::from(waiting && self.failures > 0);
+        let exponential = first
+            .saturating_mul(2_u32.saturating_pow(failures))
+            .min(LONGEST)
+            .mul_f64(share);
+        let asked = obstacle.retry_after;
+        // Zero is no leave to ask in a loop.
+        let wait = asked.map_or(exponential, |asked| asked.max(first.mul_f64(share)));
+        self.failures = failures.saturating_add(1);
+        self.until = self.until.max(now + wait);
         self.obstacle = Some(obstacle);
     }
 
-    pub fn reset(&mut self) {
-        *self = Self::default();
+    /// The server took something.
+    pub fn reset(&mut self, now: Duration) {
+        if self.wait(now).is_zero() {
+            *self = Self::default();
+        }
+    }
+
+    /// Somebody may have mended what has to be mended.
+    pub fn mended(&mut self) {
+        let obstacle = self.obstacle.as_ref();
+        if obstacle.is_some_and(|obstacle| obstacle.cause == Cause::Misconfigured) {
+            *self = Self::default();
+        }
     }
 
     /// How long to wait from `now`; zero if not at all.

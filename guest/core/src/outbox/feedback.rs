@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::requests::build;
 use super::verdict::{Verdict, told, verdict};
-use super::{InFlight, Outbox, build};
+use super::{InFlight, Outbox};
 use crate::event::EventKey;
 use crate::id::{self, TraceId};
 use crate::report::{Cause, Deferral, Delivery, Refusal, Stats};
@@ -44,7 +45,7 @@ pub(super) type Queue = VecDeque<Assessment>;
 impl Outbox {
     /// Queues feedback. Plain OTLP has none.
     pub fn push_feedback(&mut self, trace: TraceId, body: Vec<u8>, key: EventKey) {
-        let server = self.servers.len().saturating_sub(1);
+        let server = self.server;
         let settings = self
             .servers
             .get(server)
@@ -119,7 +120,7 @@ impl Outbox {
         };
         if let Some(missing) = missing_trace(answer) {
             let reason = told(missing, &server.settings.server);
-            server.backoff.reset();
+            server.backoff.reset(now);
             let patience = patience.min(TRACE_PATIENCE);
             if assessment
                 .first_tried
@@ -134,16 +135,16 @@ impl Outbox {
             return self.feedback.push_back(assessment);
         }
         if is_repeat(answer) {
-            server.backoff.reset();
+            server.backoff.reset(now);
             return self.assessed(&assessment);
         }
         match verdict(answer, &server.settings.server) {
             Verdict::Delivered => {
-                server.backoff.reset();
+                server.backoff.reset(now);
                 self.assessed(&assessment);
             }
             Verdict::Refused(reason) => {
-                server.backoff.reset();
+                server.backoff.reset(now);
                 self.release(assessment.held());
                 self.refuse(vec![assessment.key], reason);
             }
@@ -173,21 +174,24 @@ impl Outbox {
         });
     }
 
-    /// In how long the next feedback is due.
-    pub(super) fn feedback_wake(&self, now: Duration) -> Option<Duration> {
+    /// In how long the next feedback is due, where that is sooner than this. What waits for a trace that
+    /// waits here is due when the trace is.
+    pub(super) fn feedback_wake(&self, now: Duration, than: Option<Duration>) -> Option<Duration> {
         let due = self.feedback.iter().filter_map(|assessment| {
             let server = self.servers.get(assessment.server)?;
             let wait = assessment.not_before.saturating_sub(now);
-            Some(wait.max(server.backoff.wait(now)))
+            Some((assessment, wait.max(server.backoff.wait(now))))
         });
-        due.min()
+        let sooner = due.filter(|(_, after)| than.is_none_or(|than| *after < than));
+        let free = sooner.filter(|(assessment, _)| !self.waits_here(&assessment.trace));
+        free.map(|(_, after)| after).min()
     }
 }
 
 impl Outbox {
     /// What holds up the feedback that waits.
     pub(super) fn deferred_feedback(&self, now: Duration) -> Option<Deferral> {
-        let after = self.feedback_wake(now)?;
+        let after = self.feedback_wake(now, None)?;
         let first = self.feedback.front()?;
         let obstacle = self.servers.get(first.server)?.backoff.obstacle();
         let waiting = || {

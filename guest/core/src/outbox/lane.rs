@@ -81,6 +81,8 @@ impl Batch {
 pub(super) struct Lane {
     pub server: usize,
     pub experiment: Experiment,
+    /// Whether the settings name the experiment, and not an event.
+    pub configured: bool,
     pub lookup: Lookup,
     pub backoff: Backoff,
     pub ready: VecDeque<Batch>,
@@ -92,11 +94,17 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub fn new(server: usize, experiment: Experiment, protocol: Protocol) -> Self {
+    pub fn new(
+        server: usize,
+        experiment: Experiment,
+        configured: bool,
+        protocol: Protocol,
+    ) -> Self {
         Self {
             server,
             lookup: Lookup::new(&experiment, protocol),
             experiment,
+            configured,
             backoff: Backoff::default(),
             ready: VecDeque::new(),
             filling: VecDeque::new(),

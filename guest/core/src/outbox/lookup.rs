@@ -55,6 +55,11 @@ impl Lookup {
         }
     }
 
+    /// Whether an answer is still to come.
+    pub fn is_asked(&self) -> bool {
+        matches!(self, Self::Asked { .. })
+    }
+
     pub fn step(&mut self, server: &Server, experiment: &Experiment) -> Step<'_> {
         let (Experiment::Name(name) | Experiment::Id(name)) = experiment;
         let base = format!("{}/api/2.0/mlflow/experiments", server.tracking_uri);

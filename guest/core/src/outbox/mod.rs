@@ -7,26 +7,25 @@
 
 mod answers;
 mod backoff;
+mod clock;
 mod feedback;
 mod lane;
 mod lookup;
+mod requests;
 mod verdict;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::event::EventKey;
-use crate::otlp;
 use crate::report::{Deferral, Refusal, Report, Stats};
 use crate::settings::{Experiment, Protocol, Settings};
 use crate::span::Encoded;
-use crate::transport::{Method, Request, RequestId, Response, TransportError};
+use crate::transport::{Request, RequestId, Response, TransportError};
 use backoff::Backoff;
+use clock::Clock;
 use lane::{Batch, Lane, Span};
 use verdict::Obstacle;
-
-/// What a span adds to the time its request may take.
-const TIMEOUT_PER_SPAN: Duration = Duration::from_millis(50);
 
 /// Names a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +43,10 @@ pub enum Due {
 /// The queue and what is under way.
 #[derive(Debug)]
 pub struct Outbox {
+    clock: Clock,
     servers: Vec<Server>,
+    /// The one last configured.
+    server: usize,
     lanes: Vec<Lane>,
     feedback: feedback::Queue,
     in_flight: BTreeMap<RequestId, InFlight>,
@@ -72,7 +74,9 @@ impl Outbox {
     /// An empty outbox; `seed` spreads the waiting times of many hosts.
     pub fn new(seed: u64) -> Self {
         Self {
+            clock: Clock::default(),
             servers: Vec::new(),
+            server: 0,
             lanes: Vec::new(),
             feedback: feedback::Queue::new(),
             in_flight: BTreeMap::new(),
@@ -83,33 +87,44 @@ impl Outbox {
         }
     }
 
-    /// From now on lanes lead to this server. What is queued stays bound to where it was.
+    /// From now on lanes lead to this server. What is queued stays bound to where it was, and goes there
+    /// as the settings say from now on: with credentials that somebody has mended.
     pub fn configure(&mut self, settings: Settings) {
-        self.servers.push(Server {
-            settings,
-            backoff: Backoff::default(),
-        });
+        let mut servers = self.servers.iter();
+        let known = servers.position(|known| known.settings.server.is_place_of(&settings.server));
+        self.server = known.unwrap_or(self.servers.len());
+        if let Some(server) = self.servers.get_mut(self.server) {
+            server.settings = settings;
+            server.backoff.mended();
+            let lanes = self.lanes.iter_mut();
+            let lanes = lanes.filter(|lane| lane.server == self.server);
+            lanes.for_each(|lane| lane.backoff.mended());
+        } else {
+            self.servers.push(Server {
+                settings,
+                backoff: Backoff::default(),
+            });
+        }
     }
 
     /// The lane to an experiment of the server last configured.
     pub fn lane(&mut self, experiment: &Experiment) -> LaneId {
-        let server = self.servers.len().saturating_sub(1);
-        let known = self
-            .lanes
-            .iter()
-            .position(|lane| lane.server == server && lane.experiment == *experiment);
-        LaneId(known.unwrap_or_else(|| {
-            let protocol = self
-                .servers
-                .get(server)
-                .map(|server| server.settings.server.protocol);
-            self.lanes.push(Lane::new(
-                server,
-                experiment.clone(),
-                protocol.unwrap_or_default(),
-            ));
-            self.lanes.len() - 1
-        }))
+        let server = self.server;
+        let settings = self
+            .servers
+            .get(server)
+            .map(|server| &server.settings.server);
+        let configured = settings.is_some_and(|settings| settings.experiment == *experiment);
+        let mut lanes = self.lanes.iter_mut().enumerate();
+        let known = lanes.find(|(_, lane)| lane.server == server && lane.experiment == *experiment);
+        if let Some((index, lane)) = known {
+            lane.configured |= configured;
+            return LaneId(index);
+        }
+        let protocol = settings.map_or_else(Protocol::default, |settings| settings.protocol);
+        let lane = Lane::new(server, experiment.clone(), configured, protocol);
+        self.lanes.push(lane);
+        LaneId(self.lanes.len() - 1)
     }
 
     /// Queues a call's spans.
@@ -121,6 +136,7 @@ impl Outbox {
             keys,
         };
         self.bytes += span.held();
+        let now = self.clock.tick(now);
         if let Some(lane) = self.lanes.get_mut(lane.0) {
             lane.push(now, span);
         }
@@ -159,6 +175,7 @@ impl Outbox {
 
     /// Makes batches of what is due.
     pub fn cut(&mut self, now: Duration, due: Due) {
+        let now = self.clock.tick(now);
         for lane in &mut self.lanes {
             if let Some(server) = self.servers.get(lane.server) {
                 lane.cut(now, due, &server.settings.delivery);
@@ -168,77 +185,12 @@ impl Outbox {
 
     /// The next request to send, if one can go out now. Further ones may follow before it is answered.
     pub fn poll_request(&mut self, now: Duration, stats: &mut Stats) -> Option<Request> {
+        let now = self.clock.tick(now);
         let request = (0..self.lanes.len())
             .find_map(|index| self.request_of(LaneId(index), now))
             .or_else(|| self.poll_feedback(now))?;
         stats.requests += 1;
         stats.bytes_sent += request.body.len() as u64;
-        Some(request)
-    }
-
-    fn request_of(&mut self, id: LaneId, now: Duration) -> Option<Request> {
-        let lane = self.lanes.get_mut(id.0)?;
-        let server = self.servers.get(lane.server)?;
-        if lane.ready.is_empty() || lane.wait(now).max(server.backoff.wait(now)) > Duration::ZERO {
-            return None;
-        }
-        let request = RequestId(self.next_request);
-        let settings = &server.settings;
-        let timeout = settings.delivery.timeout;
-        let (request, in_flight) = match lane.lookup.step(&settings.server, &lane.experiment) {
-            lookup::Step::Wait => return None,
-            lookup::Step::Ask { method, url, body } => {
-                let mut headers = vec![("accept", "application/json".to_owned())];
-                if method == Method::Post {
-                    headers.push(("content-type", "application/json".to_owned()));
-                }
-                let request = build(
-                    request,
-                    &settings.server,
-                    method,
-                    url,
-                    headers,
-                    body,
-                    timeout,
-                );
-                (request, InFlight::Lookup(id))
-            }
-            lookup::Step::Known(experiment) => {
-                let batch = lane.ready.pop_front()?;
-                let spans: Vec<&[u8]> = batch
-                    .spans
-                    .iter()
-                    .flat_map(|span| std::iter::once(&span.bytes).chain(&span.children))
-                    .map(Vec::as_slice)
-                    .collect();
-                let mut headers = vec![
-                    ("content-type", "application/x-protobuf".to_owned()),
-                    ("content-encoding", "gzip".to_owned()),
-                ];
-                if let Some(experiment) = experiment {
-                    headers.push(("x-mlflow-experiment-id", experiment.to_owned()));
-                }
-                if let Some(run) = &settings.server.run_id {
-                    headers.push(("x-mlflow-run-id", run.clone()));
-                }
-                let url = format!("{}/v1/traces", settings.server.tracking_uri);
-                let spans_in = u32::try_from(spans.len()).unwrap_or(u32::MAX);
-                let timeout = timeout + TIMEOUT_PER_SPAN.saturating_mul(spans_in);
-                let body = otlp::request::gzipped(service_name(settings.server.protocol), &spans);
-                let request = build(
-                    request,
-                    &settings.server,
-                    Method::Post,
-                    url,
-                    headers,
-                    body,
-                    timeout,
-                );
-                (request, InFlight::Batch(id, batch))
-            }
-        };
-        self.next_request += 1;
-        self.in_flight.insert(request.id, in_flight);
         Some(request)
     }
 
@@ -250,6 +202,7 @@ impl Outbox {
         answer: Result<Response, TransportError>,
         stats: &mut Stats,
     ) {
+        let now = self.clock.tick(now);
         match self.in_flight.remove(&request) {
             Some(InFlight::Lookup(lane)) => self.on_lookup(now, lane, &answer, stats),
             Some(InFlight::Batch(lane, batch)) => self.on_batch(now, lane, batch, &answer, stats),
@@ -260,21 +213,22 @@ impl Outbox {
         }
     }
 
-    /// In how long there is something to do: zero if there is now, none if nothing waits.
+    /// In how long there is something to do: zero if there is now, none if nothing waits but for answers.
     pub fn next_wake(&self, now: Duration) -> Option<Duration> {
-        self.lanes
-            .iter()
-            .filter_map(|lane| {
-                let server = self.servers.get(lane.server)?;
-                let due = lane.due_in(now, &server.settings.delivery)?;
-                Some(due.max(server.backoff.wait(now)).max(lane.wait(now)))
-            })
-            .chain(self.feedback_wake(now))
-            .min()
+        let now = self.clock.time(now);
+        let lanes = self.lanes.iter().filter(|lane| !lane.lookup.is_asked());
+        let lanes = lanes.filter_map(|lane| {
+            let server = self.servers.get(lane.server)?;
+            let due = lane.due_in(now, &server.settings.delivery)?;
+            Some(due.max(server.backoff.wait(now)).max(lane.wait(now)))
+        });
+        let lanes = lanes.min();
+        self.feedback_wake(now, lanes).or(lanes)
     }
 
     /// What became of events since the last time, and what holds up the rest.
     pub fn take_report(&mut self, now: Duration) -> Report {
+        let now = self.clock.tick(now);
         let mut report = std::mem::take(&mut self.report);
         let lanes = self.lanes.iter().filter(|lane| !lane.ready.is_empty());
         let obstacles = lanes.filter_map(|lane| {
@@ -291,36 +245,5 @@ impl Outbox {
             .chain(self.deferred_feedback(now))
             .min_by_key(|deferral| deferral.after);
         report
-    }
-}
-
-/// See [`otlp::request::body`].
-fn service_name(protocol: Protocol) -> Option<&'static str> {
-    (protocol == Protocol::Otlp).then_some("llm-gateway")
-}
-
-fn build(
-    id: RequestId,
-    server: &crate::settings::Server,
-    method: Method,
-    url: String,
-    mut headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-    timeout: Duration,
-) -> Request {
-    if let Some(credentials) = &server.credentials.0 {
-        headers.push(("authorization", credentials.clone()));
-    }
-    if let Some(workspace) = &server.workspace {
-        headers.push(("x-mlflow-workspace", workspace.clone()));
-    }
-    Request {
-        id,
-        method,
-        url,
-        headers,
-        extra_headers: server.headers.0.clone(),
-        body,
-        timeout,
     }
 }

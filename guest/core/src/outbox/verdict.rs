@@ -78,9 +78,10 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
                 told(response, server)
             ),
         )),
-        500..=599 => Verdict::Faulty(unavailable(response, server)),
         300..=399 | 401 | 403 | 404 | 405 | 407 => Verdict::Later(misconfigured(response, server)),
-        _ => Verdict::Refused(told(response, server)),
+        400..=499 => Verdict::Refused(told(response, server)),
+        // What is no status of HTTP comes from something broken on the way.
+        _ => Verdict::Faulty(unavailable(response, server)),
     }
 }
 

@@ -28,6 +28,17 @@ pub struct Server {
     password: Secret,
 }
 
+impl Server {
+    /// Whether what goes to either ends up in the same place.
+    pub(crate) fn is_place_of(&self, other: &Self) -> bool {
+        self.tracking_uri == other.tracking_uri
+            && self.protocol == other.protocol
+            && self.run_id == other.run_id
+            && self.workspace == other.workspace
+            && self.headers.0 == other.headers.0
+    }
+}
+
 /// What the server speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
