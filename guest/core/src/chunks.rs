@@ -72,10 +72,14 @@ impl Answer {
 
     /// Adds a choice of a chunk.
     fn add_choice(&mut self, choice: Raw<'_>) -> usize {
-        let [index, delta, text] = choice.fields(["index", "delta", "text"]);
+        let [index, delta, text, message, reason, kind] =
+            choice.fields(["index", "delta", "text", "message", "finish_reason", "type"]);
         // The Responses API's events have a text of that name.
         let delta = delta.filter(|delta| delta.kind() != Kind::String);
-        if delta.is_none() && text.is_none() {
+        // A server may answer whole where a stream was asked for, and Azure's filter reports without a
+        // delta. Events of other APIs, which have a type, are no choices.
+        let is_choice = kind.is_none() && message.or(reason).is_some();
+        if delta.or(text).is_none() && !is_choice {
             self.others.push(Node::from(choice));
             return choice.text().len();
         }
@@ -83,6 +87,10 @@ impl Answer {
         let part = self.choices.entry(index).or_default();
         let mut grown = 0;
         for (key, value) in choice.entries() {
+            // Perplexity repeats beside each piece all that has come before it.
+            if key == "message" && delta.is_some() {
+                continue;
+            }
             let key = if key == "delta" { "message" } else { &key };
             if let Some(member) = part.member(key) {
                 grown += member.add(key, value, 1);

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod children;
+mod provider;
 mod trace_data;
 
 use crate::call::{Call, Cost, Exception, Outcome};

@@ -9,15 +9,16 @@ mod support;
 
 use std::fs;
 
-use cases::{Case, all, folder};
+use cases::{Coming, MILLISECOND, all, at_once, run, split};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use transcripts::Transcript;
 
 #[test]
 fn every_case_gives_the_span_it_should() {
     let mut wrong = Vec::new();
     for case in all() {
-        let span = format!("{:#}\n", case.span(&case.frames()));
+        let span = format!("{:#}\n", paced(&case, &case.parts));
         let path = case.path.join("span.json");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&path, &span).unwrap();
@@ -33,7 +34,7 @@ fn every_case_gives_the_span_it_should() {
 fn a_stream_gives_what_the_call_would_have_returned_whole() {
     let mut streams = 0;
     for case in all() {
-        let span = case.span(&case.frames());
+        let span = paced(&case, &case.parts);
         let whole = case.path.join("whole.json");
         if let Ok(whole) = fs::read_to_string(whole) {
             let whole: Value = serde_json::from_str(&whole).unwrap();
@@ -56,10 +57,11 @@ fn a_stream_gives_what_the_call_would_have_returned_whole() {
 
 #[test]
 fn every_format_has_a_case_and_a_line_in_the_documentation() {
-    let docs = cases::root().join("../../../../docs/providers.md");
+    let docs = transcripts::root().join("../../../../docs/providers.md");
     let docs = fs::read_to_string(docs).unwrap();
     for format in logger_core::formats() {
-        let cases = all().filter(|case| case.format == format.name).count();
+        let all = all();
+        let cases = all.iter().filter(|case| case.format == format.name).count();
         assert!(cases > 0, "tests/wire/{} has no case", format.name);
         let line = format!("| {} | {} |", format.api, format.paths);
         assert!(
@@ -80,7 +82,7 @@ fn every_format_has_a_case_and_a_line_in_the_documentation() {
 #[test]
 fn no_case_shows_a_credential() {
     for case in all() {
-        let text = case.span(&case.frames()).to_string();
+        let text = paced(&case, &case.parts).to_string();
         assert!(!text.contains("canary"), "{}: {text}", case.name);
     }
 }
@@ -91,8 +93,8 @@ fn bytes_one_by_one_give_the_same_span() {
         let body = case.body();
         let single: Vec<_> = body.chunks(1).collect();
         assert_eq!(
-            case.span_at_once(&single),
-            case.span_at_once(&[&body]),
+            at_once(&case, &single),
+            at_once(&case, &[&body]),
             "{}",
             case.name
         );
@@ -107,18 +109,11 @@ proptest! {
         chosen in any::<prop::sample::Index>(),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {
-        let cases: Vec<Case> = all().collect();
+        let cases = all();
         let case = chosen.get(&cases);
         let body = case.body();
-        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
-        cuts.sort_unstable();
-        let mut pieces = Vec::new();
-        let mut before = 0;
-        for cut in cuts.into_iter().chain([body.len()]) {
-            pieces.push(&body[before..cut]);
-            before = cut;
-        }
-        prop_assert_eq!(case.span_at_once(&pieces), case.span_at_once(&[&body]), "{}", case.name);
+        let pieces = split(&body, &cuts);
+        prop_assert_eq!(at_once(case, &pieces), at_once(case, &[&body]), "{}", case.name);
     }
 
     #[test]
@@ -128,7 +123,7 @@ proptest! {
         noise in proptest::collection::vec(any::<u8>(), 1..40),
         cut in any::<bool>(),
     ) {
-        let cases: Vec<Case> = all().collect();
+        let cases = all();
         let case = chosen.get(&cases);
         let mut body = case.body();
         let at = at.index(body.len() + 1);
@@ -138,15 +133,25 @@ proptest! {
             let end = (at + noise.len()).min(body.len());
             body.splice(at..end, noise);
         }
-        let span = case.span_at_once(&[&body]);
+        let span = at_once(case, &[&body]);
         prop_assert!(span["status"] != json!("UNSET"));
     }
+}
+
+/// The span of a response that comes in these pieces, a millisecond after the other.
+fn paced<P: AsRef<[u8]>>(case: &Transcript, pieces: &[P]) -> Value {
+    let step = MILLISECOND;
+    let coming = Coming {
+        step,
+        ..Coming::default()
+    };
+    run(case, pieces, coming)
 }
 
 #[test]
 fn the_folder_says_where_its_shapes_are_from() {
     assert!(
-        fs::read_to_string(folder("README.md"))
+        fs::read_to_string(transcripts::root().join("README.md"))
             .unwrap()
             .contains("API reference")
     );

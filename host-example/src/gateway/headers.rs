@@ -16,11 +16,12 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 ];
 
 /// What the names of fields and of query parameters have in common that carry credentials.
-const TELLING: [&str; 8] = [
+const TELLING: [&str; 9] = [
     "auth",
     "cookie",
     "credential",
     "key",
+    "passphrase",
     "password",
     "secret",
     "signature",

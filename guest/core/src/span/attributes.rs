@@ -1,10 +1,17 @@
 //! A span's attributes, category by category.
 
+use super::provider::opentelemetry_name;
 use super::{LEVEL_ERROR, LEVEL_INFO, REPAIRS};
 use crate::call::{Attribute, Call, Cost, Inputs, Outcome, Usage};
 use crate::json::{self, Cleaned, Kind, Node, Raw, write_clean};
 use crate::otlp::Attributes;
 use crate::policy::Policy;
+
+/// Attributes that the GenAI conventions have as lists of strings, where APIs take a text as well.
+const LISTS: [&str; 2] = [
+    "gen_ai.request.encoding_formats",
+    "gen_ai.request.stop_sequences",
+];
 
 /// A span's attributes under way.
 pub(super) struct Encoder<'o, 'p, 's> {
@@ -71,11 +78,13 @@ impl Encoder<'_, '_, '_> {
             ("gen_ai.request.model", call.request_model.as_ref()),
             ("gen_ai.response.model", call.response_model.as_ref()),
             ("gen_ai.response.id", call.response_id.as_ref()),
-            ("gen_ai.provider.name", call.provider.as_ref()),
         ] {
             if let Some(value) = value {
                 self.text(key, value);
             }
+        }
+        if let Some(provider) = &call.provider {
+            self.text("gen_ai.provider.name", opentelemetry_name(provider));
         }
         if let Some(operation) = call.operation.gen_ai_name() {
             self.attributes
@@ -133,6 +142,7 @@ impl Encoder<'_, '_, '_> {
         for (key, value) in attributes {
             match value {
                 Attribute::Text(text) => self.text(key, text),
+                Attribute::Json(raw) if LISTS.contains(key) => self.list(key, *raw),
                 Attribute::Json(raw) => self.json(key, *raw),
                 Attribute::Output(raw) if capture.outputs => self.json(key, *raw),
                 Attribute::Headers(raw) if capture.headers => self.json(key, *raw),
@@ -159,6 +169,14 @@ impl Encoder<'_, '_, '_> {
         self.repairs.dedup();
         let repairs = std::mem::take(&mut self.repairs);
         self.strings(REPAIRS, &repairs);
+    }
+
+    /// A value that is a list even where it comes alone.
+    fn list(&mut self, key: &str, raw: Raw<'_>) {
+        let one = Node::List(vec![Node::from(raw)]).json();
+        let list = Raw::parse(&one).unwrap_or(raw);
+        let is_alone = raw.kind() == Kind::String;
+        self.json(key, if is_alone { list } else { raw });
     }
 
     /// A list of strings.

@@ -10,6 +10,14 @@ use crate::litellm::streams::OwnedContext;
 /// What an open call takes beside its bodies.
 const OVERHEAD: usize = 1024;
 
+/// Whether a stream is asked for: by the body, where a form has its values as text, or else the path.
+fn asks_for_stream(request: Raw<'_>, path: &str) -> bool {
+    match request.get("stream") {
+        Some(told) => !matches!(told.text(), "false" | "null" | "\"false\"" | "\"False\""),
+        None => path.contains("stream"),
+    }
+}
+
 impl WireCall {
     /// A call as its request tells it; `room` bounds what the body may decode to.
     pub(super) fn new(start: &CallStart<'_>, room: usize) -> Self {
@@ -43,8 +51,7 @@ impl WireCall {
             format,
             headers: headers::json(&start.headers),
             context: OwnedContext::from(&told.beneath(start)),
-            streams: request.get("stream").and_then(Raw::as_bool) != Some(false)
-                && (request.get("stream").is_some() || path.contains("stream")),
+            streams: asks_for_stream(request, path),
             inputs,
             is_cut,
             response: Response::default(),

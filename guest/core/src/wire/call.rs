@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::errors::Fault;
 use super::facts::Facts;
 use super::response::Streamed;
-use super::{Ending, WireCall, provider};
+use super::{Ending, WireCall, headers, provider};
 use crate::call::{Attribute, Call, Exception, Inputs, Operation, Outcome, TraceData};
 use crate::event::{Context, Timestamp};
 use crate::id::{Ids, Parent};
@@ -88,16 +88,21 @@ pub(super) fn call<'a>(wire: &'a WireCall, read: Read<'a>) -> Call<'a> {
         trace: TraceData {
             session: context.session.map(Cow::Borrowed).or(facts.session),
             user: context.user.map(Cow::Borrowed).or(facts.user),
-            tags: context
-                .tags
-                .iter()
-                .map(|&(key, value)| (Cow::Borrowed(key), Cow::Borrowed(value)))
-                .collect(),
+            tags: tags(context, facts.tags),
             prompt: None,
         },
         children: Vec::new(),
         repairs,
     }
+}
+
+/// The request's own tags, and after them, so that they count, those of its surroundings.
+fn tags<'a>(context: &Context<'a>, own: Vec<Cow<'a, str>>) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+    let own = own.iter().map(|tag| headers::split_tag(tag));
+    let own = own.map(|(key, value)| (Cow::Owned(key), Cow::Owned(value)));
+    let told = context.tags.iter();
+    let told = told.map(|&(key, value)| (Cow::Borrowed(key), Cow::Borrowed(value)));
+    own.chain(told).collect()
 }
 
 /// `{operation} {model}`, as OpenTelemetry's conventions have it.

@@ -27,6 +27,8 @@ pub(super) struct Facts<'a> {
     pub user: Option<Cow<'a, str>>,
     /// The session, as the request has it.
     pub session: Option<Cow<'a, str>>,
+    /// Tags, as the request has them: `key:value` or a word.
+    pub tags: Vec<Cow<'a, str>>,
     /// Plain attributes under their final names.
     pub attributes: Vec<(&'static str, Attribute<'a>)>,
 }

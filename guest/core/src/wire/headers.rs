@@ -55,7 +55,17 @@ impl Content {
 
 /// Header fields as a JSON object, without those that carry credentials.
 pub(super) fn json(fields: &Fields<'_>) -> String {
-    const TELLING: [&str; 6] = ["auth", "cookie", "key", "secret", "signature", "token"];
+    const TELLING: [&str; 9] = [
+        "auth",
+        "cookie",
+        "credential",
+        "key",
+        "passphrase",
+        "password",
+        "secret",
+        "signature",
+        "token",
+    ];
     let mut object = b"{".to_vec();
     for (name, value) in fields {
         let name = name.to_lowercase();
@@ -182,7 +192,8 @@ fn read_tags(text: &str) -> Vec<(String, String)> {
     }
 }
 
-fn split_tag(tag: &str) -> (String, String) {
+/// A tag, split at its first colon.
+pub(super) fn split_tag(tag: &str) -> (String, String) {
     let (key, value) = tag.split_once(':').unwrap_or((tag, ""));
     (key.trim().to_owned(), value.trim().to_owned())
 }

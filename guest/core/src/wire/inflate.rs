@@ -2,15 +2,13 @@
 //!
 //! A small body may decode to a huge one, so nothing is decoded beyond the room that is left.
 
+mod zstd;
+
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use brotli_decompressor::{BrotliDecoderParameter, DecompressorWriter};
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use ruzstd::decoding::StreamingDecoder;
-
-/// The largest window of a zstd body: RFC 9659 allows no larger one for HTTP.
-const ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
 
 /// How much is decoded at a time, where we choose it.
 const STEP: usize = 16 * 1024;
@@ -128,7 +126,7 @@ impl Inflate {
     pub fn end(&mut self, room: usize, sink: Sink<'_>) {
         if let Self::Zstd(held) = self {
             let held = std::mem::take(held);
-            if zstd(&held, room, sink).is_none() {
+            if zstd::decode(&held, room, sink).is_none() {
                 *self = Self::Broken;
             }
         }
@@ -155,25 +153,6 @@ fn begin(encoding: Encoding, first: u8) -> Inflate {
             Inflate::Running(Box::new(decoder))
         }
         Encoding::Unknown => Inflate::Broken,
-    }
-}
-
-/// Decodes a whole zstd body, as far as there is room; None if that was not all.
-fn zstd(body: &[u8], room: usize, sink: Sink<'_>) -> Option<()> {
-    let mut decoder = StreamingDecoder::new_with_max_window_size(body, ZSTD_WINDOW).ok()?;
-    let mut step = vec![0; STEP];
-    let mut left = room;
-    loop {
-        let read = decoder.read(&mut step).ok()?;
-        if read == 0 {
-            return Some(());
-        }
-        let decoded = step.get(..read.min(left)).unwrap_or_default();
-        sink(decoded);
-        left -= decoded.len();
-        if decoded.len() < read {
-            return None;
-        }
     }
 }
 

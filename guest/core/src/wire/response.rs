@@ -37,8 +37,8 @@ enum Kind {
     Empty,
     Whole(Vec<u8>),
     Stream(Box<Stream>),
-    /// No text: only its size counts.
-    Binary,
+    /// No text: only its size counts, without its encoding.
+    Binary(usize),
 }
 
 /// What decides how a body is read.
@@ -121,8 +121,9 @@ impl Response {
         let mut fault = None;
         let mut stream = None;
         let outputs = match self.body {
-            Kind::Empty if self.bytes == 0 => "null".to_owned(),
-            Kind::Empty | Kind::Binary => body::described(&self.content, self.bytes),
+            Kind::Empty if self.bytes == 0 || !is_cut => "null".to_owned(),
+            Kind::Binary(bytes) if !is_cut => body::described(&self.content, bytes),
+            Kind::Empty | Kind::Binary(_) => body::described(&self.content, self.bytes),
             Kind::Whole(bytes) => body::json(&self.content, &bytes, is_cut),
             Kind::Stream(mut came) => {
                 came.end(show);
@@ -151,7 +152,7 @@ impl Response {
     /// Bytes held.
     pub fn held(&self) -> usize {
         let body = match &self.body {
-            Kind::Empty | Kind::Binary => 0,
+            Kind::Empty | Kind::Binary(_) => 0,
             Kind::Whole(bytes) => bytes.len(),
             Kind::Stream(stream) => stream.held(),
         };
@@ -179,7 +180,8 @@ impl Response {
             match body {
                 Kind::Whole(bytes) => bytes.extend_from_slice(decoded),
                 Kind::Stream(stream) => stream.push(decoded, show),
-                Kind::Empty | Kind::Binary => {}
+                Kind::Binary(bytes) => *bytes += decoded.len(),
+                Kind::Empty => {}
             }
         });
     }
@@ -201,7 +203,7 @@ impl Kind {
         };
         match framer {
             Some(framer) => Self::Stream(Box::new(Stream::new(framer, expected.format))),
-            None if body::is_binary(media_type) => Self::Binary,
+            None if body::is_binary(media_type) => Self::Binary(0),
             None => Self::Whole(Vec::new()),
         }
     }

@@ -99,6 +99,12 @@ impl Assemble for Message {
                     self.complete |= key == "stop_reason" && !value.is_null();
                     self.head.set(&key, Node::from(value));
                 }
+                // Beside the delta, such as `context_management`.
+                let known = ["type", "delta", "usage"];
+                let others = data
+                    .entries()
+                    .filter(|(key, _)| !known.contains(&key.as_ref()));
+                self.head.set_all(others);
                 // Counts so far: the last of each counts.
                 if let (Some(usage), Some(member)) = (usage, self.head.member("usage")) {
                     member.merge(usage);

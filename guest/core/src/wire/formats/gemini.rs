@@ -38,7 +38,9 @@ pub(super) const FORMAT: Format = Format {
 
 /// The model that the path names.
 pub(super) fn model(path: &str) -> Option<Cow<'static, str>> {
-    let part = path_part(path, "/models/").or_else(|| path_part(path, "/tunedModels/"))?;
+    // Vertex AI serves a tuned model at an endpoint.
+    let places = ["/models/", "/tunedModels/", "/endpoints/"];
+    let part = places.iter().find_map(|place| path_part(path, place))?;
     let model = part
         .rsplit_once(':')
         .map_or(part.as_str(), |(model, _)| model);
@@ -163,7 +165,11 @@ impl Assemble for Candidates {
 
     fn is_complete(&self) -> bool {
         let ended = |candidate: &Candidate| candidate.others.get("finishReason").is_some();
-        let blocked = self.head.get("promptFeedback").is_some();
+        let feedback = match self.head.get("promptFeedback") {
+            Some(Node::Whole(feedback)) => Raw::parse(feedback).ok(),
+            _ => None,
+        };
+        let blocked = feedback.is_some_and(|feedback| feedback.get("blockReason").is_some());
         blocked || (!self.candidates.is_empty() && self.candidates.values().all(ended))
     }
 

@@ -53,6 +53,21 @@ pub(super) const ALL: [&Format; 20] = [
     &unknown::FORMAT,
 ];
 
+/// Ends of paths whose requests look like a call and are none: tokens are counted, jobs and threads
+/// made.
+const OTHERS: [&str; 10] = [
+    "/count_tokens",
+    "/count-tokens",
+    ":countTokens",
+    ":computeTokens",
+    "/input_tokens",
+    "/tokenize",
+    "/threads",
+    "/batches",
+    ":batchGenerateContent",
+    "/cachedContents",
+];
+
 /// What is documented of a format.
 #[derive(Clone, Copy, Debug)]
 pub struct FormatDoc {
@@ -150,7 +165,10 @@ pub(super) fn tell(
     provider: Option<&str>,
     body: Raw<'_>,
 ) -> &'static Format {
-    if method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("DELETE") {
+    let asks = !["GET", "HEAD", "DELETE", "OPTIONS"]
+        .iter()
+        .any(|other| method.eq_ignore_ascii_case(other));
+    if !asks || OTHERS.iter().any(|end| path.ends_with(end)) {
         return &unknown::FORMAT;
     }
     let of_path = |format: &&&Format| (format.path)(path);
@@ -244,6 +262,12 @@ mod tests {
             told("/v1/chat/completions", Some("gemini"), messages),
             "openai_chat"
         );
+        // What looks like a call is not always one.
+        for path in ["/v1/messages/count_tokens", "/tokenize", "/v1/threads"] {
+            assert_eq!(told(path, Some("anthropic"), messages), "unknown", "{path}");
+        }
+        let count = "/v1beta/models/m:countTokens";
+        assert_eq!(told(count, Some("gemini"), r#"{"contents":[]}"#), "unknown");
         assert_eq!(
             tell("GET", "/v1/responses", None, Raw::NULL).name,
             "unknown"

@@ -32,15 +32,10 @@ pub(super) const FORMAT: Format = Format {
 };
 
 pub(super) fn request<'a>(asked: &Asked<'a>, facts: &mut Facts<'a>) {
-    let [model, user, session, metadata, functions] =
-        asked
-            .body
-            .fields(["model", "user", "session_id", "metadata", "functions"]);
+    let [model, functions] = asked.body.fields(["model", "functions"]);
     let deployment = path_part(asked.path, "/deployments/").map(Cow::Owned);
     facts.request_model = some_text(model).or(deployment);
-    facts.user = some_text(user);
-    let of_metadata = metadata.and_then(|metadata| metadata.get("session_id"));
-    facts.session = some_text(session).or_else(|| some_text(of_metadata));
+    identity(asked.body, facts);
     facts.sampling(asked.body);
     let tools = asked.body.get("tools").filter(|tools| tools.is_truthy());
     match tools {
@@ -50,6 +45,25 @@ pub(super) fn request<'a>(asked: &Asked<'a>, facts: &mut Facts<'a>) {
             facts.tools(functions.filter_map(|function| Tool::of(function, "parameters")));
         }
     }
+}
+
+/// Whose the call is, and what it belongs to: OpenAI's members, and those that litellm's proxy takes.
+fn identity<'a>(body: Raw<'a>, facts: &mut Facts<'a>) {
+    let [user, safety, session, litellm_session, metadata] = body.fields([
+        "user",
+        "safety_identifier",
+        "session_id",
+        "litellm_session_id",
+        "metadata",
+    ]);
+    let [of_session, of_user, tags] = metadata.map_or([None; 3], |metadata| {
+        metadata.fields(["session_id", "user_id", "tags"])
+    });
+    let first = |values: [Option<Raw<'a>>; 3]| values.into_iter().find_map(some_text);
+    facts.user = first([user, safety, of_user]);
+    facts.session = first([session, litellm_session, of_session]);
+    let tags = tags.into_iter().flat_map(Raw::items);
+    facts.tags.extend(tags.filter_map(Raw::as_str));
 }
 
 pub(super) fn response<'a>(response: Raw<'a>, facts: &mut Facts<'a>) {

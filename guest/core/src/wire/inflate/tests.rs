@@ -108,3 +108,49 @@ fn headers_are_read() {
     assert_eq!(Encoding::parse("identity"), None);
     assert_eq!(Encoding::parse("gzip, br"), Some(Encoding::Unknown));
 }
+
+/// A zstd frame whose blocks are these parts, uncompressed: as a server that flushes ends them.
+fn blocks(parts: &[&str], descriptor: u8) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, descriptor, 0x58];
+    for (position, part) in parts.iter().enumerate() {
+        let is_last = u32::from(position + 1 == parts.len());
+        let header = (part.len() as u32) << 3 | is_last;
+        frame.extend_from_slice(&header.to_le_bytes()[..3]);
+        frame.extend_from_slice(part.as_bytes());
+    }
+    // What a checksum would be, of a descriptor that announces one.
+    frame.extend_from_slice(&[0; 4][..usize::from(descriptor)]);
+    frame
+}
+
+#[test]
+fn a_zstd_body_that_breaks_off_keeps_its_whole_blocks() {
+    const CHECKED: u8 = 4;
+    let parts = ["one ", "two ", "three"];
+    for descriptor in [0, CHECKED] {
+        let whole = blocks(&parts, descriptor);
+        let text = decode(Encoding::Zstd, &whole, 5, 1000);
+        assert_eq!(text, ("one two three".to_owned(), false));
+        for end in 4..whole.len() {
+            let (text, broken) = decode(Encoding::Zstd, &whole[..end], 5, 1000);
+            assert!(broken, "{end}");
+            let came = [6 + 3 + 4, 6 + 2 * (3 + 4)].map(|block_end| end >= block_end);
+            let expected = match came {
+                [false, _] => "",
+                [true, false] => "one ",
+                [true, true] => "one two ",
+            };
+            assert_eq!(text, expected, "{end}");
+        }
+    }
+}
+
+#[test]
+fn zstd_frames_follow_each_other() {
+    let skipped = [0x53, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9];
+    let frames = [&blocks(&["one "], 0), &skipped[..], &blocks(&["two"], 0)].concat();
+    let text = |bytes: &[u8]| decode(Encoding::Zstd, bytes, 7, 1000);
+    assert_eq!(text(&frames), ("one two".to_owned(), false));
+    assert_eq!(text(&frames[..frames.len() - 1]), ("one ".to_owned(), true));
+    assert_eq!(text(&frames[..20]), ("one ".to_owned(), true));
+}
