@@ -205,3 +205,57 @@ fn null_details_and_zeros_do_not_hide_counts() {
         json!({"input_tokens": 100, "output_tokens": 5, "total_tokens": 105, "cache_read_input_tokens": 90})
     );
 }
+
+#[test]
+fn a_callers_metadata_names_session_and_user() {
+    let sessions = [
+        json!({"mlflow.trace.session": "s", "mlflow.trace.user": "u"}),
+        json!({"session_id": "s", "trace_user_id": "u"}),
+        json!({"requester_metadata": {"session_id": "s", "user_id": "u"}}),
+    ];
+    for metadata in sessions {
+        let spans = logged(|payload| {
+            payload["kwargs"]["litellm_params"] = json!({"metadata": metadata});
+        });
+        for (key, value) in [("session.id", "s"), ("user.id", "u")] {
+            let found = attribute(&spans[0], key);
+            assert_eq!(found, Some(json!(value)), "{key} of {metadata}");
+        }
+    }
+}
+
+#[test]
+fn usage_is_read_in_the_form_of_any_provider() {
+    let responses = [
+        json!({"usage": {"prompt_tokens": "9", "completion_tokens": "3"}}),
+        json!({"usage": {"prompt_tokens": 9, "completion_tokens": 3, "prompt_cache_hit_tokens": 0}}),
+        json!({"usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 3}}),
+        json!({"usage": {"inputTokens": 9, "outputTokens": 3}}),
+        json!({"meta": {"tokens": {"input_tokens": 9, "output_tokens": 3}}}),
+    ];
+    for response in responses {
+        let spans = logged(|payload| {
+            payload["kwargs"]["call_type"] = "pass_through_endpoint".into();
+            payload["response_obj"] = response.clone();
+        });
+        let usage = attribute(&spans[0], "mlflow.chat.tokenUsage").unwrap_or_default();
+        let counts = [
+            &usage["input_tokens"],
+            &usage["output_tokens"],
+            &usage["total_tokens"],
+        ];
+        assert_eq!(counts, [9, 3, 12], "{response}");
+    }
+}
+
+#[test]
+fn a_cost_and_a_hit_of_the_cache_may_be_texts() {
+    let cost = |cache_hit: &str| {
+        let spans = logged(|payload| {
+            payload["kwargs"]["response_cost"] = "0.25".into();
+            payload["kwargs"]["cache_hit"] = cache_hit.into();
+        });
+        attribute(&spans[0], "mlflow.llm.cost").unwrap_or_default()["total_cost"].as_f64()
+    };
+    assert_eq!((cost("False"), cost("True")), (Some(0.25), Some(0.0)));
+}

@@ -3,13 +3,12 @@
 use super::kwargs::Kwargs;
 use crate::call::{Cost, Usage};
 use crate::json::Raw;
+use crate::wire;
 
 /// The tokens a call used. None where nobody counted: absent is not zero.
 pub(super) fn usage(kwargs: &Kwargs<'_>, response: Option<Raw<'_>>) -> Option<Usage> {
     let standard = kwargs.standard.as_ref();
-    let counted = response
-        .and_then(|response| response.get("usage"))
-        .and_then(from_response);
+    let counted = response.and_then(wire::usage_of_any);
     let standard = standard.and_then(|standard| {
         let (input, output) = (
             count(standard.prompt_tokens),
@@ -112,9 +111,13 @@ fn whole(input: Option<i64>, output: Option<i64>, total: Option<i64>, details: U
     }
 }
 
-/// A count of tokens: a whole number that is not negative. MLflow refuses any other.
+/// A count of tokens: a whole number that is not negative, or the text of one. MLflow refuses any other.
 fn count(value: Option<Raw<'_>>) -> Option<i64> {
-    value.and_then(Raw::as_i64).filter(|count| *count >= 0)
+    let value = value?;
+    let count = value
+        .as_i64()
+        .or_else(|| value.as_str()?.trim().parse().ok());
+    count.filter(|count| *count >= 0)
 }
 
 /// What the call cost, as litellm says. It says 0 of failed calls, and in its standard logging object
@@ -126,7 +129,7 @@ pub(super) fn cost(kwargs: &Kwargs<'_>, failed: bool) -> Option<Cost> {
     let hit = standard
         .and_then(|standard| standard.cache_hit)
         .or(kwargs.cache_hit);
-    if hit.and_then(Raw::as_bool) == Some(true) {
+    if hit.is_some_and(is_true) {
         return Some(Cost::FREE);
     }
     let breakdown = standard
@@ -158,5 +161,15 @@ fn breakdown(breakdown: Raw<'_>) -> Option<Cost> {
 }
 
 fn dollars(value: Option<Raw<'_>>) -> Option<f64> {
-    value.and_then(Raw::as_f64).filter(|cost| *cost >= 0.0)
+    let value = value?;
+    let cost = value
+        .as_f64()
+        .or_else(|| value.as_str()?.trim().parse().ok());
+    cost.filter(|cost| cost.is_finite() && *cost >= 0.0)
+}
+
+/// A truth value, or Python's text of one.
+fn is_true(value: Raw<'_>) -> bool {
+    let text = value.as_str();
+    value.as_bool() == Some(true) || text.is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }

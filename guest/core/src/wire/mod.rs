@@ -42,6 +42,7 @@ use headers::Content;
 use response::{Expected, Response};
 use stream::Show;
 
+pub(crate) use formats::usage_of_any;
 pub use formats::{FormatDoc, formats};
 pub(crate) use open::Calls;
 

@@ -57,7 +57,7 @@ fn response<'a>(response: Raw<'a>, facts: &mut Facts<'a>) {
 }
 
 /// Cached tokens are counted apart from the input's.
-fn usage(used: Raw<'_>) -> Option<Usage> {
+pub(super) fn usage(used: Raw<'_>) -> Option<Usage> {
     let [input, output, total, read, written] = used
         .fields([
             "inputTokens",

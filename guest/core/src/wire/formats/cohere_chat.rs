@@ -35,7 +35,7 @@ pub(super) fn response<'a>(response: Raw<'a>, facts: &mut Facts<'a>) {
 }
 
 /// The tokens used, or else those billed.
-fn usage(used: Raw<'_>) -> Option<Usage> {
+pub(super) fn usage(used: Raw<'_>) -> Option<Usage> {
     let [tokens, billed, cached] = used.fields(["tokens", "billed_units", "cached_tokens"]);
     let of = |object: Raw<'_>| {
         let [input, output] = object.fields(["input_tokens", "output_tokens"]).map(count);

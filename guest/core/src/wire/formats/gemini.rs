@@ -93,7 +93,7 @@ fn response<'a>(response: Raw<'a>, facts: &mut Facts<'a>) {
 }
 
 /// Cached tokens are part of the prompt's; thoughts are counted apart from the answer's.
-fn usage(used: Raw<'_>) -> Option<Usage> {
+pub(super) fn usage(used: Raw<'_>) -> Option<Usage> {
     let [
         prompt,
         tools,

@@ -26,7 +26,7 @@ use std::fmt;
 
 use super::facts::Facts;
 use super::reasoning::Marked;
-use crate::call::Operation;
+use crate::call::{Operation, Usage};
 use crate::json::Raw;
 
 /// All formats. Of those whose paths fit, the first counts.
@@ -67,6 +67,20 @@ const OTHERS: [&str; 10] = [
     ":batchGenerateContent",
     "/cachedContents",
 ];
+
+/// The tokens that a response of any format counts, for callers that do not know which it is.
+pub(crate) fn usage_of_any(response: Raw<'_>) -> Option<Usage> {
+    let members = ["usage", "usageMetadata", "meta"];
+    let [used, gemini, cohere] = response.fields(members);
+    let of_usage = |used| {
+        openai_chat::read_usage(used)
+            .or_else(|| bedrock::usage(used))
+            .or_else(|| cohere_chat::usage(used))
+    };
+    used.and_then(of_usage)
+        .or_else(|| gemini.and_then(gemini::usage))
+        .or_else(|| cohere.and_then(cohere_chat::usage))
+}
 
 /// What is documented of a format.
 #[derive(Clone, Copy, Debug)]
