@@ -35,6 +35,11 @@ pub fn plugin() -> Result<PathBuf> {
     Ok(target()?.join("dist/mlflow_logger.wasm"))
 }
 
+/// The plugin for proxies, as `cargo xtask dist` leaves it.
+pub fn proxy_plugin() -> Result<PathBuf> {
+    Ok(target()?.join("dist/mlflow_logger.proxy.wasm"))
+}
+
 fn ask_cargo() -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Metadata {

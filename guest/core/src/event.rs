@@ -8,6 +8,30 @@ pub type Timestamp = u64;
 /// The host's own number for something it logged; see `event-key` in `wit/types.wit`.
 pub type EventKey = u64;
 
+/// The tag of a trace whose bodies are not whole.
+pub const TRUNCATED: &str = "truncated";
+
+/// What is missing of a call's bodies, in words, for [`TRUNCATED`]; none: nothing is. Each has its name, how
+/// many of its bytes were kept, and how many came.
+pub fn truncation(bodies: [(&str, u64, u64); 2]) -> Option<String> {
+    let cut = bodies.into_iter().filter(|(_, kept, came)| kept < came);
+    let told = cut.map(|(name, kept, came)| format!("{name}: {kept} of {came} bytes"));
+    let told = told.collect::<Vec<_>>().join(", ");
+    (!told.is_empty()).then_some(told)
+}
+
+/// A call that ended because its client went away: kind and message.
+pub const CLIENT_GONE: (&str, &str) = (
+    "client-disconnected",
+    "the client went away before the response had ended",
+);
+
+/// A call that ended because its upstream closed the connection: kind and message.
+pub const UPSTREAM_GONE: (&str, &str) = (
+    "connection-reset",
+    "the upstream closed the connection in the middle of its response",
+);
+
 /// Which event hook fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {

@@ -29,6 +29,7 @@
 
 pub mod call;
 mod chunks;
+pub mod credentials;
 pub mod event;
 pub mod feedback;
 pub mod id;

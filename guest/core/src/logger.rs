@@ -76,10 +76,14 @@ impl Logger {
 
     /// Takes settings: a JSON object. Where they are refused nothing changes.
     pub fn configure(&mut self, settings: &str) -> Result<(), SettingError> {
-        let settings = Settings::parse(settings)?;
+        self.configure_with(Settings::parse(settings)?);
+        Ok(())
+    }
+
+    /// Takes settings that were read.
+    pub fn configure_with(&mut self, settings: Settings) {
         self.outbox.configure(settings.clone());
         self.settings = Some(settings);
-        Ok(())
     }
 
     /// Refuses what the queue has no room for. Where open streams alone fill it, the stalest is given
@@ -104,7 +108,8 @@ impl Logger {
         Err(EventError::QueueFull)
     }
 
-    pub(crate) fn held_bytes(&self) -> usize {
+    /// Bytes of waiting spans, open streams and open calls.
+    pub fn held_bytes(&self) -> usize {
         self.outbox.bytes() + self.streams.bytes() + self.calls.bytes()
     }
 

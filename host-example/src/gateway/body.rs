@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use logger_core::event::UPSTREAM_GONE;
 use tokio::time::Instant;
 
 use super::exchange::{Exchange, Guard};
@@ -174,7 +175,7 @@ impl Body for Response {
                 exchange.fail("timeout", format!("the upstream stopped sending: {error}"));
             }
             Some(Err(TimedError::Body(error))) => {
-                exchange.fail("connection-reset", super::fault::reset(error));
+                exchange.fail(UPSTREAM_GONE.0, super::fault::reset(error));
             }
             None => exchange.finish(),
         }

@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, StatusCode};
 use hyper::body::Bytes;
+use logger_core::event::CLIENT_GONE;
 
 use super::backlog::Backlog;
 use super::budget::Weight;
@@ -189,8 +190,8 @@ impl Drop for Guard {
             let message = "the gateway ended before the response had";
             self.0.fail("gateway-shutdown", message);
         } else {
-            let message = "the client went away before the response had ended";
-            self.0.fail("client-disconnected", message);
+            let (kind, message) = CLIENT_GONE;
+            self.0.fail(kind, message);
         }
     }
 }

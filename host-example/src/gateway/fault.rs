@@ -7,6 +7,7 @@ use http::{Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper_util::client::legacy;
+use logger_core::event::UPSTREAM_GONE;
 use wasmtime_wasi_http::Error;
 
 use crate::origin::Origin;
@@ -99,6 +100,6 @@ impl Fault {
 pub(super) fn reset(error: &(dyn std::error::Error + 'static)) -> String {
     match failure::explain(error) {
         Error::InternalError(Some(words)) => format!("the upstream's response broke off: {words}"),
-        _ => "the upstream closed the connection in the middle of its response".to_owned(),
+        _ => UPSTREAM_GONE.1.to_owned(),
     }
 }

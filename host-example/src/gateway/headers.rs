@@ -1,6 +1,7 @@
 //! Which header fields pass, and which may be kept.
 
 use http::header::{self, HeaderMap, HeaderName};
+use logger_core::credentials::is_telling;
 
 use super::record::Fields;
 
@@ -14,22 +15,6 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::UPGRADE,
     HeaderName::from_static("keep-alive"),
 ];
-
-/// What the names of fields and of query parameters have in common that carry credentials.
-const TELLING: [&str; 9] = [
-    "auth",
-    "cookie",
-    "credential",
-    "key",
-    "passphrase",
-    "password",
-    "secret",
-    "signature",
-    "token",
-];
-
-/// Stands for what is not kept.
-const HIDDEN: &str = "REDACTED";
 
 /// Removes what is about the connection it came over.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
@@ -60,24 +45,6 @@ pub(super) fn kept(headers: &HeaderMap) -> Fields {
         .filter(|(name, _)| !is_telling(name.as_str()))
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect()
-}
-
-/// A path with its query, the values of telling parameters hidden.
-pub(super) fn kept_path(path_and_query: &str) -> String {
-    let Some((path, query)) = path_and_query.split_once('?') else {
-        return path_and_query.to_owned();
-    };
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_telling(name) => format!("{name}={HIDDEN}"),
-        _ => pair.to_owned(),
-    });
-    format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
-}
-
-fn is_telling(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    // `sig` is how signed URLs have it.
-    name == "sig" || TELLING.iter().any(|telling| name.contains(telling))
 }
 
 #[cfg(test)]
@@ -130,10 +97,5 @@ mod tests {
             kept(&fields),
             [("x-mlflow-session".to_owned(), b"s".to_vec())]
         );
-        assert_eq!(
-            kept_path("/v1/m:generateContent?alt=sse&key=canary&sig=canary&x"),
-            "/v1/m:generateContent?alt=sse&key=REDACTED&sig=REDACTED&x"
-        );
-        assert_eq!(kept_path("/v1/keys"), "/v1/keys");
     }
 }

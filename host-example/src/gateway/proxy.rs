@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode, Version, header, request};
 use http_body_util::{Either, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::{Request, Response};
+use logger_core::credentials;
 use tokio::sync::watch;
 
 use super::backlog::Backlog;
@@ -87,7 +88,7 @@ impl Proxy {
             key: self.next_key.fetch_add(1, Relaxed),
             call_id: random_hex(16),
             method: request.method().to_string(),
-            path: headers::kept_path(&upstream.path(path_and_query(request))),
+            path: credentials::hidden_in_path(&upstream.path(path_and_query(request))),
             authority: upstream.authority().to_owned(),
             provider: upstream.settings.provider.clone(),
             traceparent: trace.parent.clone(),

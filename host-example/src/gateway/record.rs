@@ -5,6 +5,7 @@
 //! is lost. Bodies are kept as the parts that came, shared with the connection: nothing is copied.
 
 use hyper::body::Bytes;
+use logger_core::event::truncation;
 
 use super::budget::Weight;
 use crate::call::Timestamp;
@@ -116,16 +117,11 @@ impl Copied {
 impl Record {
     /// What is missing of the bodies, in words; none: nothing is.
     pub fn cuts(&self) -> Option<String> {
-        let cut = |name: &str, body: &Copied| {
-            body.is_cut()
-                .then(|| format!("{name}: {} of {} bytes", body.kept, body.came))
-        };
-        let cuts = [
-            cut("request", &self.request),
-            cut("response", &self.response),
-        ];
-        let cuts: Vec<_> = cuts.into_iter().flatten().collect();
-        (!cuts.is_empty()).then(|| cuts.join(", "))
+        let body = |name, body: &Copied| (name, body.kept as u64, body.came);
+        truncation([
+            body("request", &self.request),
+            body("response", &self.response),
+        ])
     }
 }
 

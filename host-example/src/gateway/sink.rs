@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
+use logger_core::event::TRUNCATED;
+
 use super::record::Record;
 use crate::bindings::llm_gateway::hooks::types::{CallStart, Context, Failure, Header, Tag};
 use crate::error::LoggerError;
 use crate::logger::{DeliveryReport, FlushMode, Logger, Stats};
 use crate::plugin::Plugin;
 use crate::settings::Settings;
-
-/// The tag of a trace whose bodies are not whole.
-const CUT: &str = "gateway.body_cut";
 
 /// Takes calls and delivers them.
 pub(super) trait Sink {
@@ -43,7 +42,10 @@ impl Sink for Logger {
     /// Tells the plugin of a call from its beginning to its end.
     async fn log(&mut self, record: &Record) -> Result<(), LoggerError> {
         let cuts = record.cuts();
-        let tags = cuts.as_deref().map(|value| Tag { key: CUT, value });
+        let tags = cuts.as_deref().map(|value| Tag {
+            key: TRUNCATED,
+            value,
+        });
         let start = CallStart {
             key: record.start.key,
             at: record.at,

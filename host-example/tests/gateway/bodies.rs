@@ -42,7 +42,7 @@ async fn large_bodies_pass_whole_and_are_logged_cut() {
     let answer = Answer::of(send(&gateway.address, request).await.unwrap()).await;
     assert!(answer.body == body, "the body has changed");
     let span = mlflow.span().await;
-    let cut = span.attribute("mlflow.traceTag.gateway.body_cut");
+    let cut = span.attribute("mlflow.traceTag.truncated");
     assert!(cut.contains("request: 100000 of 20971520 bytes"), "{cut}");
     assert!(cut.contains("response: 100000 of 20971520 bytes"), "{cut}");
 }

@@ -20,7 +20,6 @@ pub enum Form {
     /// A component: the module carries its WIT in a custom section.
     Component,
     /// A core module as the compiler leaves it.
-    #[expect(dead_code, reason = "the form of plugins for proxies")]
     Module,
 }
 
@@ -31,5 +30,12 @@ pub const LOGGER: Artifact = Artifact {
     form: Form::Component,
 };
 
+/// The logger for Envoy and other proxies that load proxy-wasm filters.
+pub const PROXY: Artifact = Artifact {
+    file: "mlflow_logger.proxy.wasm",
+    package: "logger-proxy-wasm",
+    form: Form::Module,
+};
+
 /// All of them.
-pub const ALL: [&Artifact; 1] = [&LOGGER];
+pub const ALL: [&Artifact; 2] = [&LOGGER, &PROXY];

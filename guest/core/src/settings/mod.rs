@@ -6,12 +6,14 @@
 mod content;
 mod delivery;
 mod prices;
+mod proxy;
 mod read;
 pub mod routes;
 mod server;
 
 pub use content::{Capture, Content, ParentMode};
 pub use delivery::Delivery;
+pub use proxy::{Proxy, Upstream};
 pub use server::{Credentials, Experiment, Protocol, Server};
 
 use crate::json::{Kind, Raw};
@@ -30,6 +32,8 @@ pub struct Settings {
     pub routes: Vec<routes::Route>,
     /// What models cost.
     pub prices: Prices,
+    /// What only a proxy is told.
+    pub proxy: Proxy,
 }
 
 /// What is to know of one setting.
@@ -113,9 +117,28 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
     .flatten()
 }
 
+/// Every setting of a proxy, those of all hosts first.
+pub fn of_proxy() -> impl Iterator<Item = &'static Setting> {
+    all().chain(proxy::TABLE)
+}
+
 impl Settings {
     /// Reads settings from a JSON object. Null is as good as left out.
     pub fn parse(text: &str) -> Result<Self, SettingError> {
+        Self::read(text, &[], Vec::from_iter(all()))
+    }
+
+    /// Reads the settings of a proxy.
+    pub fn parse_for_proxy(text: &str) -> Result<Self, SettingError> {
+        Self::read(text, &proxy::DEFAULTS, Vec::from_iter(of_proxy()))
+    }
+
+    /// Reads settings that are among these; `defaults` go before the defaults of their own.
+    fn read(
+        text: &str,
+        defaults: &[(&str, &str)],
+        known: Vec<&'static Setting>,
+    ) -> Result<Self, SettingError> {
         let given = Raw::parse(text)
             .map_err(|error| SettingError::new("", format!("not JSON: {error}")))?;
         if given.kind() != Kind::Object {
@@ -124,15 +147,18 @@ impl Settings {
             return Err(SettingError::new("", reason));
         }
         let mut settings = Self::default();
-        for setting in all() {
-            if let Some(default) = setting.default.and_then(|json| Raw::parse(json).ok()) {
+        for setting in &known {
+            let other = defaults.iter().find(|(key, _)| *key == setting.key);
+            let default = other.map(|(_, json)| *json).or(setting.default);
+            if let Some(default) = default.and_then(|json| Raw::parse(json).ok()) {
                 settings.apply(setting, default)?;
             }
         }
         for (key, value) in given.entries() {
-            let setting = all()
+            let setting = known
+                .iter()
                 .find(|setting| setting.key == key.as_ref())
-                .ok_or_else(|| unknown(&key))?;
+                .ok_or_else(|| unknown(&key, &known))?;
             if !value.is_null() {
                 settings.apply(setting, value)?;
             }
@@ -146,13 +172,15 @@ impl Settings {
     }
 }
 
-fn unknown(key: &str) -> SettingError {
+fn unknown(key: &str, known: &[&'static Setting]) -> SettingError {
     let normal = |key: &str| key.to_lowercase().replace(['-', '_'], "");
-    let meant = all().find(|setting| normal(setting.key) == normal(key));
+    let meant = known
+        .iter()
+        .find(|setting| normal(setting.key) == normal(key));
     let reason = match meant {
         Some(setting) => format!("unknown setting; did you mean `{}`?", setting.key),
         None => {
-            let keys: Vec<_> = all().map(|setting| setting.key).collect();
+            let keys: Vec<_> = known.iter().map(|setting| setting.key).collect();
             format!("unknown setting; the settings are {}", keys.join(", "))
         }
     };
@@ -171,7 +199,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_documented_and_its_default_reads() {
-        for setting in all() {
+        for setting in of_proxy() {
             assert!(setting.doc.len() > 20, "{} has no doc", setting.key);
             if let Some(default) = setting.default {
                 let value = Raw::parse(default).unwrap();
@@ -179,10 +207,10 @@ mod tests {
                 assert_eq!(read, Ok(()), "{}", setting.key);
             }
         }
-        let mut keys: Vec<_> = all().map(|setting| setting.key).collect();
+        let mut keys: Vec<_> = of_proxy().map(|setting| setting.key).collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), all().count());
+        assert_eq!(keys.len(), of_proxy().count());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::inflate::Encoding;
+use crate::credentials::is_telling;
 use crate::event::{CallStart, Context};
 use crate::json::{self, Raw};
 
@@ -55,23 +56,12 @@ impl Content {
 
 /// Header fields as a JSON object, without those that carry credentials.
 pub(super) fn json(fields: &Fields<'_>) -> String {
-    const TELLING: [&str; 9] = [
-        "auth",
-        "cookie",
-        "credential",
-        "key",
-        "passphrase",
-        "password",
-        "secret",
-        "signature",
-        "token",
-    ];
     let mut object = b"{".to_vec();
     for (name, value) in fields {
-        let name = name.to_lowercase();
-        if TELLING.iter().any(|telling| name.contains(telling)) {
+        if is_telling(name) {
             continue;
         }
+        let name = name.to_lowercase();
         if object.len() > 1 {
             object.push(b',');
         }
