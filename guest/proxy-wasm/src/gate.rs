@@ -17,10 +17,9 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Whether the next call is admitted, `held` bytes of `most` being in use. The share that is admitted
+    /// Whether the next call is admitted, this share of the room being in use. The share that is admitted
     /// falls from all to none as the room fills up, so that it settles where as much goes as comes.
-    pub fn admit(&mut self, held: usize, most: usize) -> bool {
-        let fill = held as f64 / most.max(1) as f64;
+    pub fn admit(&mut self, fill: f64) -> bool {
         let share = ((1.0 - fill) / (1.0 - FREE)).clamp(0.0, 1.0);
         self.credit = (self.credit + share).min(2.0);
         let admitted = self.credit >= 1.0 && share > 0.0;
@@ -35,9 +34,10 @@ impl Gate {
 mod tests {
     use super::*;
 
-    fn admitted(fill: usize) -> Vec<bool> {
+    fn admitted(percent: u32) -> Vec<bool> {
         let mut gate = Gate::default();
-        (0..100).map(|_| gate.admit(fill, 100)).collect()
+        let fill = f64::from(percent) / 100.0;
+        (0..100).map(|_| gate.admit(fill)).collect()
     }
 
     #[test]

@@ -33,13 +33,16 @@ impl Stream {
 
     fn begin(&self) -> Option<Box<Record>> {
         let mut shared = self.shared.as_ref()?.try_borrow_mut().ok()?;
-        let path = match shared.worker.needs_path() {
-            true => hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, ":path"),
-            false => Ok(None),
-        };
-        let path = path.unwrap_or(None).unwrap_or_default();
-        let path = String::from_utf8_lossy(&path);
-        shared.worker.begin(host::time(), Some(&path))
+        let worker = &mut shared.worker;
+        let mut provider = None;
+        if !worker.proxy.upstreams.is_empty() {
+            let path = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, ":path");
+            let path = path.unwrap_or(None).unwrap_or_default();
+            let upstream = worker.proxy.upstream(&String::from_utf8_lossy(&path))?;
+            provider = upstream.provider.clone();
+        }
+        let admitted = worker.admits();
+        admitted.then(|| worker.begin(host::time(), provider))
     }
 
     /// Copies a part of a body, as far as it is wanted.
@@ -66,12 +69,15 @@ impl Stream {
         let mut shared = self.shared.as_ref()?.try_borrow_mut().ok()?;
         let request = Request::of(fields(MapType::HttpRequestHeaders));
         let mut response = Response::of(fields(MapType::HttpResponseHeaders));
-        // A tunnel or another protocol than HTTP from here on.
-        if response.status == Some(101) || request.method == "CONNECT" {
-            shared.worker.forget(&record);
-            return None;
-        }
-        let failed = failure(&record, &response);
+        let failed = match judge(&record, &request, &response) {
+            Verdict::NoCall => {
+                shared.worker.forget(&record);
+                return None;
+            }
+            Verdict::Answered => None,
+            Verdict::Failed(failed) => Some((false, failed)),
+            Verdict::FailedBefore(failed) => Some((true, failed)),
+        };
         if let Some((true, _)) = failed {
             // It is not the upstream's.
             response = Response::default();
@@ -90,23 +96,40 @@ impl Stream {
     }
 }
 
-/// How a call failed, if it did, and whether the proxy itself gave the response.
-fn failure(record: &Record, response: &Response) -> Option<(bool, Failed)> {
+/// What became of a request.
+enum Verdict {
+    /// It was none that an upstream was to answer.
+    NoCall,
+    /// The upstream's response came to its end; or one as good as that: a limit, a fault injected.
+    Answered,
+    /// The response broke off.
+    Failed(Failed),
+    /// The response is the proxy's, as the upstream gave none.
+    FailedBefore(Failed),
+}
+
+fn judge(record: &Record, request: &Request, response: &Response) -> Verdict {
     let details = || {
         let details = hostcalls::get_property(vec!["response", "code_details"]);
         let details = details.unwrap_or(None).unwrap_or_default();
         String::from_utf8_lossy(&details).into_owned()
     };
+    let broken = |details: &str| match record.is_complete {
+        true => Verdict::Answered,
+        false => Verdict::Failed(ending::broken_off(details)),
+    };
     match response.status {
-        // Others are the upstream's, or as good as that: a limit, a fault injected.
+        // A tunnel, or another protocol from here on.
+        Some(101) => Verdict::NoCall,
+        _ if request.method == "CONNECT" => Verdict::NoCall,
+        Some(404) if ending::is_no_call(&details()) => Verdict::NoCall,
         Some(500..) => {
             let details = details();
-            let failed = ending::answered_by_proxy(&details).map(|failed| (true, failed));
-            let broken = || (false, ending::broken_off(&details));
-            failed.or_else(|| (!record.is_complete).then(broken))
+            let failed = ending::answered_by_proxy(&details);
+            failed.map_or_else(|| broken(&details), Verdict::FailedBefore)
         }
-        _ if record.is_complete => None,
-        _ => Some((false, ending::broken_off(&details()))),
+        _ if record.is_complete => Verdict::Answered,
+        _ => broken(&details()),
     }
 }
 

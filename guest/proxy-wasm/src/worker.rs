@@ -23,6 +23,10 @@ pub use numbers::{METRICS, Numbers};
 /// Requests under way at a time. More gain nothing: the server's time is what they share.
 const IN_FLIGHT: usize = 4;
 
+/// Calls that may wait to be read. Past half of them, not every call is logged: reading takes longer than
+/// `worker_share` allows.
+const BACKLOG: f64 = 4096.0;
+
 /// The logging of one worker thread under one set of settings.
 #[derive(Debug)]
 pub struct Worker {
@@ -78,23 +82,18 @@ impl Worker {
         }
     }
 
-    /// Whether `begin` has to be told the path.
-    pub fn needs_path(&self) -> bool {
-        !self.proxy.upstreams.is_empty()
+    /// Whether the call that comes is logged. If not, it passes and is counted.
+    pub fn admits(&mut self) -> bool {
+        self.counts.calls += 1;
+        let bytes = self.held() as f64 / self.most.max(1) as f64;
+        let calls = self.waiting.len() as f64 / BACKLOG;
+        let admitted = self.gate.admit(bytes.max(calls));
+        self.counts.dropped_full += u64::from(!admitted);
+        admitted
     }
 
-    /// A request has come. None: it passes unlogged.
-    pub fn begin(&mut self, at: Timestamp, path: Option<&str>) -> Option<Box<Record>> {
-        let mut provider = None;
-        if self.needs_path() {
-            let upstream = self.proxy.upstream(path.unwrap_or_default())?;
-            provider = upstream.provider.clone();
-        }
-        self.counts.calls += 1;
-        if !self.gate.admit(self.held(), self.most) {
-            self.counts.dropped_full += 1;
-            return None;
-        }
+    /// A call that is logged has come.
+    pub fn begin(&mut self, at: Timestamp, provider: Option<String>) -> Box<Record> {
         self.next_key += 1;
         self.open += 1;
         let record = Box::new(Record {
@@ -106,7 +105,7 @@ impl Worker {
             is_complete: false,
         });
         self.bytes += record.held();
-        Some(record)
+        record
     }
 
     /// How much of a part of a body is to be copied.

@@ -2,6 +2,7 @@
 //! and keep apart by their experiments' names.
 
 mod bulk;
+mod envoy;
 mod fixtures;
 mod lines;
 mod parity;

@@ -1,4 +1,4 @@
-//! One OTLP request: `ExportTraceServiceRequest` around spans that are encoded already, gzipped.
+//! One OTLP request: `ExportTraceServiceRequest` around spans that are encoded already, gzipped or not.
 
 use std::io::Write;
 

@@ -47,10 +47,7 @@ impl Outbox {
                     .flat_map(|span| std::iter::once(&span.bytes).chain(&span.children))
                     .map(Vec::as_slice)
                     .collect();
-                let mut headers = vec![
-                    ("content-type", "application/x-protobuf".to_owned()),
-                    ("content-encoding", "gzip".to_owned()),
-                ];
+                let mut headers = vec![("content-type", "application/x-protobuf".to_owned())];
                 if let Some(experiment) = experiment {
                     headers.push(("x-mlflow-experiment-id", experiment.to_owned()));
                 }
@@ -60,7 +57,13 @@ impl Outbox {
                 let url = format!("{}/v1/traces", settings.server.tracking_uri);
                 let spans_in = u32::try_from(spans.len()).unwrap_or(u32::MAX);
                 let timeout = timeout + TIMEOUT_PER_SPAN.saturating_mul(spans_in);
-                let body = otlp::request::gzipped(service_name(settings.server.protocol), &spans);
+                let service = service_name(settings.server.protocol);
+                let body = if settings.delivery.gzip {
+                    headers.push(("content-encoding", "gzip".to_owned()));
+                    otlp::request::gzipped(service, &spans)
+                } else {
+                    otlp::request::body(service, &spans)
+                };
                 let request = build(
                     request,
                     &settings.server,

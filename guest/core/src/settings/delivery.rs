@@ -13,6 +13,8 @@ pub struct Delivery {
     pub batch_max_bytes: usize,
     /// Bytes that may be held.
     pub queue_max_bytes: usize,
+    /// Whether requests are compressed.
+    pub gzip: bool,
     /// How long a span waits for others.
     pub flush_interval: Duration,
     /// How long a request may take, without what its batch adds.
@@ -40,6 +42,19 @@ pub(super) const TABLE: &[Setting] = &[
         },
     )
     .default("4194304"),
+    Setting::new(
+        "compression",
+        "How requests are compressed: `\"gzip\"` or `\"none\"`.",
+        |settings, value| {
+            settings.delivery.gzip = match read::text(value)?.as_str() {
+                "gzip" => true,
+                "none" => false,
+                other => return Err(format!("\"gzip\" or \"none\" expected, found \"{other}\"")),
+            };
+            Ok(())
+        },
+    )
+    .default("\"gzip\""),
     Setting::new(
         "queue_max_bytes",
         "How many bytes of waiting spans, open streams and open calls are held at most. Past that the \

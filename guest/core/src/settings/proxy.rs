@@ -28,10 +28,11 @@ pub struct Upstream {
     pub provider: Option<String>,
 }
 
-/// Settings whose default is another one here than in other hosts: batches are compressed on the
-/// threads that serve requests, so they are smaller; and a batch is given up only where there is no room.
-pub(super) const DEFAULTS: [(&str, &str); 2] = [
-    ("batch_max_bytes", "262144"),
+/// Settings whose default is another one here than in other hosts: what is done is done on the threads that
+/// serve requests, so batches are smaller and not compressed; and none is given up while there is room.
+pub(super) const DEFAULTS: [(&str, &str); 3] = [
+    ("batch_max_bytes", "1048576"),
+    ("compression", "\"none\""),
     ("retry_max_elapsed_ms", "86400000"),
 ];
 
@@ -76,7 +77,7 @@ pub(super) const TABLE: &[Setting] = &[
             Ok(())
         },
     )
-    .default("0.15"),
+    .default("0.07"),
 ];
 
 impl Proxy {
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn some_defaults_are_its_own_unless_given() {
-        assert_eq!(parse("").unwrap().delivery.batch_max_bytes, 262_144);
+        assert_eq!(parse("").unwrap().delivery.batch_max_bytes, 1_048_576);
         let given = parse(r#","batch_max_bytes":4096"#).unwrap();
         assert_eq!(given.delivery.batch_max_bytes, 4096);
     }
