@@ -5,7 +5,7 @@
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 
-use crate::worker::{METRICS, Numbers};
+use crate::worker::numbers::{METRICS, Numbers};
 
 /// What was told of a worker's numbers.
 #[derive(Debug)]

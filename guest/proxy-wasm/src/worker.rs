@@ -4,7 +4,7 @@
 //! calls, waiting ones and the core's queue together, is `queue_max_bytes`.
 
 mod log;
-mod numbers;
+pub mod numbers;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use logger_core::{FlushMode, Logger};
 use crate::gate::Gate;
 use crate::pace::Pace;
 use crate::record::{Body, Ended, Record};
-pub use numbers::{METRICS, Numbers};
+use numbers::Numbers;
 
 /// Requests under way at a time. More gain nothing: the server's time is what they share.
 const IN_FLIGHT: usize = 4;

@@ -61,3 +61,15 @@ pub const METRICS: [Metric; 16] = [
     ("open_calls", true, |numbers| numbers.open_calls),
     ("in_flight", true, |numbers| numbers.in_flight),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names = METRICS.map(|(name, ..)| name);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}
