@@ -118,13 +118,14 @@ impl Call {
     /// The response has ended as it should.
     pub async fn finish(self, logger: &mut Logger, at: Timestamp) -> Result<(), LoggerError> {
         let handle = self.handle;
-        logger
+        let answer = logger
             .enter("call.finish", async |inside| {
                 let call = inside.guest.call();
                 call.call_finish(inside.store, handle, at).await
             })
-            .await?
-            .map_err(refused)
+            .await?;
+        self.ended(logger).await?;
+        answer.map_err(refused)
     }
 
     /// The call failed.
@@ -135,12 +136,19 @@ impl Call {
         failure: Failure<'_>,
     ) -> Result<(), LoggerError> {
         let handle = self.handle;
-        logger
+        let answer = logger
             .enter("call.fail", async |inside| {
                 let call = inside.guest.call();
                 call.call_fail(inside.store, handle, at, failure).await
             })
-            .await?
-            .map_err(refused)
+            .await?;
+        self.ended(logger).await?;
+        answer.map_err(refused)
+    }
+
+    /// Drops it in the guest at once: should that trap, it is this call's fault and not the next one's.
+    async fn ended(self, logger: &mut Logger) -> Result<(), LoggerError> {
+        drop(self);
+        logger.enter("call.drop", async |_| Ok(())).await
     }
 }

@@ -3,7 +3,8 @@
 Usage: serve.py DIRECTORY COMMAND [ARGUMENT]...
 
 Runs the command in a process group of its own. When stdin ends - because the starter closed it, or died
-in whatever way - the group is ended and DIRECTORY removed. When the command ends by itself, so does
+in whatever way - the group is ended and DIRECTORY removed. When a line comes on stdin, the group is killed
+at once, and DIRECTORY stays. When the command ends by itself, so does
 this script, with its exit code.
 """
 
@@ -28,9 +29,11 @@ def signal_group(group, number):
 
 
 def end_with_stdin(server, directory, told):
-    while os.read(0, 4096):
-        pass
+    killed = bool(os.read(0, 4096))
     told.set()
+    if killed:
+        signal_group(server.pid, signal.SIGKILL)
+        os._exit(0)
     signal_group(server.pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
     while signal_group(server.pid, 0) and time.monotonic() < deadline:

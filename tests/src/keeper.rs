@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ const END: Duration = Duration::from_secs(10);
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Kept {
+    command: Command,
     child: Child,
     log: PathBuf,
     directory: TempDir,
@@ -49,10 +51,25 @@ impl Kept {
             .spawn()
             .with_context(|| format!("{} does not start", program.display()))?;
         Ok(Self {
+            command,
             child,
             log,
             directory,
         })
+    }
+
+    /// Kills the program, as a crash would end it; its directory stays.
+    pub fn kill(&mut self) -> Result<()> {
+        let mut stdin = self.child.stdin.take().context("it was killed before")?;
+        writeln!(stdin, "kill")?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts the program again as it was started before.
+    pub fn revive(&mut self) -> Result<()> {
+        self.child = self.command.spawn()?;
+        Ok(())
     }
 
     /// Its directory.

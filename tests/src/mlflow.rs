@@ -49,6 +49,22 @@ impl Mlflow {
             .map_err(|error| anyhow!("{error:#}"))
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Kills the server, as a crash would end it. Its address and what it holds stay its own.
+    pub fn kill(&mut self) -> Result<()> {
+        self.kept.kill()
+    }
+
+    /// Starts the server again, where it was.
+    pub fn revive(&mut self) -> Result<()> {
+        self.kept.revive()?;
+        self.wait_until_healthy()
+    }
+
     /// The tracking URI.
     pub fn uri(&self) -> String {
         format!("http://{}", self.address)

@@ -44,10 +44,24 @@ impl Serving {
 
     /// The first URL that it said.
     pub fn url(&self) -> &str {
-        let from = self.line.find("http://").unwrap_or_default();
-        let rest = &self.line[from..];
-        let end = rest.find([',', ' ', '\n']).unwrap_or(rest.len());
-        &rest[..end]
+        self.urls().next().unwrap_or_default()
+    }
+
+    /// All URLs that it said.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        let words = self.line.split([',', ' ', '\n']);
+        words.filter(|word| word.starts_with("http://"))
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as nothing can be prepared for: with SIGKILL.
+    pub fn kill(mut self) -> Result<ExitStatus> {
+        self.child.kill()?;
+        Ok(self.child.wait()?)
     }
 
     /// Asks it to end, and waits until it has.

@@ -38,10 +38,15 @@ impl PluginOptions {
 
     /// The plugin, with `instances` at a time.
     pub async fn load(&self, instances: u32) -> Result<Plugin> {
-        let limits = Limits {
+        self.load_within(Limits {
             instances,
             ..Limits::default()
-        };
+        })
+        .await
+    }
+
+    /// The plugin, its instances within these limits.
+    pub async fn load_within(&self, limits: Limits) -> Result<Plugin> {
         let path = self.path()?;
         let engine = Engine::new(limits, CodeCache::User)?;
         let plugin = Plugin::load(&engine, &path).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use host_example::config::{Config, ConfigError};
 use host_example::gateway::{Gateway, StartError};
-use host_example::{Origin, Plugin, Settings};
+use host_example::{Limits, Origin, Plugin, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{PluginOptions, bad_setting, settings};
@@ -59,8 +59,12 @@ async fn serve(options: Options) -> Result<ExitCode> {
         tracing::warn!("[spool] is not used: what is not delivered is kept in memory alone");
     }
     // Each worker may be between two instances, and one more judges settings.
-    let instances = u32::from(config.queue.workers) * 2 + 2;
-    let plugin = options.plugin.load(instances).await?;
+    let limits = Limits {
+        instances: u32::from(config.queue.workers) * 2 + 2,
+        memory_bytes: config.limits.plugin_memory_bytes,
+        cpu_per_call: config.limits.plugin_cpu,
+    };
+    let plugin = options.plugin.load_within(limits).await?;
     let settings = judged(&plugin, &config).await?;
     let server = settings.text("tracking_uri").and_then(Origin::parse);
     let gateway = Gateway::start(&plugin, config, settings).await;

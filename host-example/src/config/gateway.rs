@@ -47,6 +47,10 @@ pub struct Limits {
     /// At most that much of a request's and of a response's body is logged; what is longer is
     /// logged cut, and passes whole.
     pub log_body_bytes: usize,
+    /// CPU time that a call into the plugin may use; past that its instance is replaced.
+    pub plugin_cpu: Duration,
+    /// Memory that an instance of the plugin may use; past that it is replaced.
+    pub plugin_memory_bytes: usize,
 }
 
 /// `[queue]`
@@ -63,6 +67,8 @@ impl Default for Limits {
         Self {
             max_request_bytes: 256 << 20,
             log_body_bytes: 16 << 20,
+            plugin_cpu: Duration::from_millis(PLUGIN_CPU_MS),
+            plugin_memory_bytes: 512 << 20,
         }
     }
 }
@@ -81,6 +87,7 @@ const CONNECT_MS: u64 = 5_000;
 const TIMEOUT_MS: u64 = 600_000;
 const IDLE_MS: u64 = 300_000;
 const DRAIN_MS: u64 = 20_000;
+const PLUGIN_CPU_MS: u64 = 10_000;
 /// A day is as good as never, and keeps sums of times within range.
 const LONGEST_MS: u64 = 86_400_000;
 
@@ -97,6 +104,9 @@ pub(super) fn limits(limits: &mut Reader<'_>) -> Option<Limits> {
             .count("max_request_bytes", 1)
             .unwrap_or(default.max_request_bytes),
         log_body_bytes: size(limits, "log_body_bytes", 0).unwrap_or(default.log_body_bytes),
+        plugin_cpu: milliseconds(limits, "plugin_cpu_ms", 10, PLUGIN_CPU_MS),
+        plugin_memory_bytes: size(limits, "plugin_memory_bytes", 1 << 20)
+            .unwrap_or(default.plugin_memory_bytes),
     })
 }
 

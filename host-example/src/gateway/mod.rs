@@ -216,6 +216,14 @@ impl Gateway {
                 metrics_listen(old) != metrics_listen(&config),
             ),
             ("queue.workers", old.queue.workers != config.queue.workers),
+            (
+                "limits.plugin_cpu_ms",
+                old.limits.plugin_cpu != config.limits.plugin_cpu,
+            ),
+            (
+                "limits.plugin_memory_bytes",
+                old.limits.plugin_memory_bytes != config.limits.plugin_memory_bytes,
+            ),
         ];
         self.config.drain_timeout = config.drain_timeout;
         let waiting = fixed.iter().filter(|(_, changed)| *changed);

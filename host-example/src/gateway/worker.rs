@@ -149,7 +149,7 @@ impl<F: Sinks> Worker<F> {
                 .has_unlogged()
                 .then(|| self.not_before.max(now + SHORTEST)),
             Err(error) => {
-                self.begin_again(error).await;
+                self.flush_failed(error).await;
                 Some(now + SHORTEST)
             }
         }

@@ -31,10 +31,27 @@ pub fn plugin_path() -> PathBuf {
     path
 }
 
+/// A plugin that does what no plugin should, as `cargo xtask test` builds it.
+pub fn misbehaving_path() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let path = target.join("test-guests/misbehaving.wasm");
+    assert!(
+        path.is_file(),
+        "these tests need a plugin of their own, {} is missing: run `cargo xtask test --only unit misbehaving`",
+        path.display()
+    );
+    path
+}
+
 /// The plugin on an engine with these limits.
 pub async fn plugin(limits: Limits) -> Plugin {
+    load(&plugin_path(), limits).await
+}
+
+/// A plugin on an engine with these limits.
+pub async fn load(path: &Path, limits: Limits) -> Plugin {
     let engine = Engine::new(limits, CodeCache::User).unwrap();
-    Plugin::load(&engine, &plugin_path()).await.unwrap()
+    Plugin::load(&engine, path).await.unwrap()
 }
 
 /// Settings that name a server, and these besides.

@@ -4,7 +4,7 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
 
-use crate::play::{Answer, Gateway, Mlflow, Upstream, eventually, get, post, send};
+use crate::play::{Answer, Gateway, Mlflow, Upstream, eventually, get, post, send, value};
 
 const CHAT: &str = "/up/v1/chat/completions";
 
@@ -159,14 +159,4 @@ async fn what_happens_is_counted() {
         assert_eq!(value(&metrics, name), expected, "{name}");
     }
     assert!(value(&metrics, "gateway_tracking_requests_total") >= 1.0);
-}
-
-/// A metric's value.
-fn value(text: &str, name: &str) -> f64 {
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {name} in\n{text}"))
-        .parse()
-        .unwrap()
 }

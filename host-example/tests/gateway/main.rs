@@ -10,5 +10,6 @@ mod bodies;
 mod failures;
 mod lifecycle;
 mod logging;
+mod misbehaving;
 mod passing;
 mod tls;

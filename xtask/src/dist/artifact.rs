@@ -37,5 +37,12 @@ pub const PROXY: Artifact = Artifact {
     form: Form::Module,
 };
 
-/// All of them.
+/// A plugin for tests that does what no plugin should.
+pub const MISBEHAVING: Artifact = Artifact {
+    file: "misbehaving.wasm",
+    package: "misbehaving-guest",
+    form: Form::Component,
+};
+
+/// All of them that people use.
 pub const ALL: [&Artifact; 2] = [&LOGGER, &PROXY];

@@ -31,6 +31,12 @@ impl Workshop {
         })
     }
 
+    /// The same, for what tests need and nobody else should come upon.
+    pub fn for_tests() -> Result<Self> {
+        let dist = paths::target_dir("test-guests")?;
+        Self::here().map(|here| Self { dist, ..here })
+    }
+
     /// Builds an artifact where it is not fresh, and returns its path.
     pub fn artifact(&self, artifact: &Artifact) -> Result<PathBuf> {
         let module = self.module(artifact.package)?;

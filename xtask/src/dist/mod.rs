@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use artifact::LOGGER;
+use artifact::{LOGGER, MISBEHAVING};
 use build::Workshop;
 
 /// Builds everything and says what came out.
@@ -31,6 +31,11 @@ pub fn all() -> Result<Vec<PathBuf>> {
     artifacts
         .map(|artifact| workshop.artifact(artifact))
         .collect()
+}
+
+/// Builds the plugins that tests alone need where they are not fresh.
+pub fn for_tests() -> Result<PathBuf> {
+    Workshop::for_tests()?.artifact(&MISBEHAVING)
 }
 
 /// Builds a guest package as a core module, and returns its path.

@@ -35,6 +35,8 @@ enum Group {
     Unit,
     /// Tests with the gateway and a real MLflow
     E2e,
+    /// The same with everything going wrong around them
+    Chaos,
 }
 
 impl Selection {
@@ -45,6 +47,12 @@ impl Selection {
             self.only.contains(&group)
         }
     }
+
+    fn needs_plugins(&self) -> bool {
+        [Group::Unit, Group::E2e, Group::Chaos]
+            .iter()
+            .any(|group| self.has(*group))
+    }
 }
 
 /// Runs what is selected.
@@ -53,15 +61,16 @@ pub fn run(selection: &Selection) -> ExitCode {
     if selection.has(Group::Lint) {
         lint(&mut tally);
     }
-    if selection.has(Group::Unit) || selection.has(Group::E2e) {
+    if selection.needs_plugins() {
         // The crates' own tests load the plugin as well.
         tally.check("the plugins build", dist::all().map(drop));
+        tally.check("the tests' plugin builds", dist::for_tests().map(drop));
     }
     if selection.has(Group::Unit) {
         let mut command = tests(CRATES, selection);
         tally.tests("Run the crates' tests", &mut command);
     }
-    if selection.has(Group::E2e) {
+    if selection.has(Group::E2e) || selection.has(Group::Chaos) {
         end_to_end(&mut tally, selection);
     }
     tally.close()
@@ -99,10 +108,26 @@ fn end_to_end(tally: &mut Tally, selection: &Selection) {
         .context("the end-to-end tests cannot run");
     match prepared {
         Ok(()) => {
-            let mut command = tests(["-p", "e2e"], selection);
-            tally.tests("Run the end-to-end tests", &mut command);
+            if selection.has(Group::E2e) {
+                let mut command = tests(["-p", "e2e"], selection);
+                tally.tests("Run the end-to-end tests", &mut command);
+            }
+            if selection.has(Group::Chaos) {
+                chaos(tally, selection);
+            }
         }
         Err(_) => tally.check("the end-to-end tests can run", prepared),
+    }
+}
+
+/// Each of these tests says in a line what it counted.
+fn chaos(tally: &mut Tally, selection: &Selection) {
+    let mut command = tests(["-p", "e2e", "--test", "chaos"], selection);
+    // Most of the time they wait.
+    command.args(["--", "--ignored", "--show-output", "--test-threads=4"]);
+    let output = tally.tests("Run the chaos tests", &mut command);
+    for line in output.lines().filter(|line| line.starts_with("count: ")) {
+        println!("{line}");
     }
 }
 

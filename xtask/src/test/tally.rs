@@ -25,8 +25,8 @@ impl Tally {
         }
     }
 
-    /// Runs a `cargo test` and counts its tests.
-    pub fn tests(&mut self, title: &str, command: &mut Command) {
+    /// Runs a `cargo test`, counts its tests, and returns what they put out.
+    pub fn tests(&mut self, title: &str, command: &mut Command) -> String {
         let mut run = || {
             let finished = Step::new(title).tail(60).attempt(command)?;
             let output = String::from_utf8_lossy(&fs::read(&finished.log)?).into_owned();
@@ -34,13 +34,16 @@ impl Tally {
         };
         let (finished, output) = match run() {
             Ok(done) => done,
-            Err(error) => return self.check(title, Err(error)),
+            Err(error) => {
+                self.check(title, Err(error));
+                return String::new();
+            }
         };
         let Self { passed, failed } = count(&output);
         self.passed += passed;
         self.failed += failed;
         if finished.status.success() {
-            return;
+            return output;
         }
         let mut shown = failures(&output);
         if failed == 0 {
@@ -50,6 +53,7 @@ impl Tally {
         }
         let log = finished.log.display();
         println!("FAILED: {title}\n{shown}\nAll of the output: {log}\n");
+        output
     }
 
     /// Prints the last line and tells what to exit with.

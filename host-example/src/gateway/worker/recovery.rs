@@ -9,7 +9,7 @@ use crate::error::LoggerError;
 use crate::gateway::sink::{Sink, Sinks};
 
 impl<F: Sinks> Worker<F> {
-    /// A flush did not come back.
+    /// A flush, or the question when to flush, did not come back.
     pub(super) async fn flush_failed(&mut self, error: LoggerError) {
         if !error.is_fatal() {
             tracing::error!("the plugin does not send: {error}");

@@ -1,7 +1,7 @@
 //! The gateway's process.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -38,6 +38,11 @@ impl Gateway {
 
     /// Starts it with this configuration.
     pub async fn start(config: &str) -> Self {
+        Self::start_with(config, &plugin_path()).await
+    }
+
+    /// Starts it with this configuration and a plugin.
+    pub async fn start_with(config: &str, plugin: &Path) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("gateway.toml");
         std::fs::write(&path, config).unwrap();
@@ -45,7 +50,8 @@ impl Gateway {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mlflow-gateway"))
             .args(["-vv", "serve", "--config"])
             .arg(&path)
-            .env("MLFLOW_GATEWAY_PLUGIN", plugin_path())
+            .arg("--plugin")
+            .arg(plugin)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -1,0 +1,14 @@
+//! The gateway with everything going wrong around it: a real MLflow that is down, slow or refuses, kills,
+//! full disks, more calls than can be stored. Each test ends with a line that counts.
+//!
+//! They take minutes, so that they are run by `cargo xtask test` and `cargo xtask test --only chaos`, or by
+//! `cargo test --release -p e2e --test chaos -- --ignored`, and not with the other tests of this crate.
+//!
+//! What is random follows from a seed, which is printed; `CHAOS_SEED` sets it. `CHAOS_LONG=1` has the tests
+//! take the time that they are about: an overload of a minute instead of seconds.
+
+mod faults;
+mod outage;
+mod overload;
+mod play;
+mod poison;
