@@ -99,6 +99,23 @@ impl Call {
             .map_err(refused)
     }
 
+    /// So many bytes of the response's body are not handed over from here on.
+    pub async fn gap(
+        &mut self,
+        logger: &mut Logger,
+        at: Timestamp,
+        bytes: u64,
+    ) -> Result<(), LoggerError> {
+        let handle = self.handle;
+        logger
+            .enter("call.gap", async |inside| {
+                let call = inside.guest.call();
+                call.call_gap(inside.store, handle, at, bytes).await
+            })
+            .await?
+            .map_err(refused)
+    }
+
     /// Something happened on the way.
     pub async fn event(
         &mut self,

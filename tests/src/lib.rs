@@ -18,6 +18,7 @@ pub mod parent;
 pub mod parity;
 pub mod paths;
 pub mod python;
+pub mod sdks;
 pub mod serving;
 pub mod step;
 pub mod traces;

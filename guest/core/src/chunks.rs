@@ -54,7 +54,7 @@ impl Answer {
     fn add_head(&mut self, chunk: Raw<'_>) -> usize {
         let mut grown = 0;
         for (key, value) in chunk.entries() {
-            if matches!(key.as_ref(), "choices" | "object") || value.is_null() {
+            if matches!(key.as_ref(), "choices" | "object" | "obfuscation") || value.is_null() {
                 continue;
             }
             // The first model named is the one that answers; Azure's first chunk names none.

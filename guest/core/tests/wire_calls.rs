@@ -144,6 +144,27 @@ fn an_encoding_that_nobody_knows_is_described_and_marked() {
 }
 
 #[test]
+fn a_stream_that_the_host_cut_is_no_failure() {
+    let mut logger = logger(json!({}));
+    let call = begin(&mut logger);
+    let head: [(&str, &[u8]); 1] = [("content-type", b"text/event-stream")];
+    logger.response_head(call, START, 200, &head).unwrap();
+    let part = chunk("Hel", Value::Null);
+    logger.response_chunk(call, START, part.as_bytes()).unwrap();
+    logger.response_gap(call, START, 500).unwrap();
+    let ignored = chunk("?", Value::Null);
+    logger
+        .response_chunk(call, START, ignored.as_bytes())
+        .unwrap();
+    logger.finish_call(NOW, call, START).unwrap();
+    let span = span(&mut logger);
+    assert_eq!(content(&span), "Hel");
+    assert_eq!(span.status.as_ref().unwrap().code, 1);
+    let repairs = attribute(&span, "llm_logger.repairs").unwrap().to_string();
+    assert!(repairs.contains("were cut"), "{repairs}");
+}
+
+#[test]
 fn a_small_body_cannot_fill_the_memory() {
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
     bomb.write_all(b"\"").unwrap();

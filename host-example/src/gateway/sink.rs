@@ -72,6 +72,10 @@ impl Sink for Logger {
         for (at, part) in &record.response.parts {
             call.chunk(self, *at, part).await?;
         }
+        if record.response.is_cut() {
+            let missing = record.response.came - record.response.kept as u64;
+            call.gap(self, record.ended, missing).await?;
+        }
         match &record.failure {
             None => call.finish(self, record.ended).await,
             Some(failed) => {

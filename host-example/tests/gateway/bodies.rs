@@ -48,6 +48,32 @@ async fn large_bodies_pass_whole_and_are_logged_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_logged_cut_is_no_failure() {
+    let upstream = Upstream::start(|mut conversation| async move {
+        conversation.begin_events().await;
+        for _ in 0..100 {
+            conversation
+                .event(r#"{"choices":[{"index":0,"delta":{"content":"word "}}]}"#)
+                .await;
+        }
+        conversation.event("[DONE]").await;
+        conversation.end_events().await;
+    })
+    .await;
+    let mlflow = Mlflow::start().await;
+    let limits = "[limits]\nlog_body_bytes = 1000\n";
+    let gateway = Gateway::start(&Gateway::config(&upstream.url, &mlflow, "", limits)).await;
+    let request = r#"{"model":"m","stream":true}"#;
+    let answer = post(&gateway.address, "/up/v1/chat/completions", request).await;
+    assert!(Answer::of(answer).await.text().ends_with("[DONE]\n\n"));
+    let span = mlflow.span().await;
+    span.assert_ok();
+    assert!(span.attribute("mlflow.spanOutputs").contains("word word"));
+    let cut = span.attribute("mlflow.traceTag.gateway.body_cut");
+    assert!(cut.contains("response: 1000 of"), "{cut}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_too_large_is_413() {
     let upstream = echo().await;
     let mlflow = Mlflow::start().await;

@@ -38,37 +38,106 @@ async fn a_call_becomes_a_span_with_what_was_said() {
     assert!(usage.contains("\"total_tokens\":6"), "{usage}");
 }
 
+/// Header fields in which providers and gateways are sent credentials.
+const SECRET_FIELDS: [&str; 17] = [
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "x-goog-iam-authorization-token",
+    "ocp-apim-subscription-key",
+    "x-amz-security-token",
+    "x-amz-credential",
+    "x-amz-signature",
+    "helicone-auth",
+    "cf-aig-authorization",
+    "x-portkey-api-key",
+    "x-litellm-api-key",
+    "x-functions-key",
+    "x-client-secret",
+    "cookie",
+];
+
+/// The parameters of a query that carry them.
+const SECRET_QUERY: &str = "key=canary-1&api-key=canary-2&access_token=canary-3&sig=canary-4\
+    &X-Amz-Credential=canary-5%2F20260101%2Fus-east-1&X-Amz-Security-Token=canary-6&X-Amz-Signature=canary-7\
+    &subscription-key=canary-8&alt=sse";
+
+/// The members of a body that do, and keys within texts.
+const SECRET_BODY: &str = r#"{"model":"m","api_key":"canary-9","extra":{"Authorization":"Bearer canary-10","client_secret":"canary-11"},
+    "tools":[{"type":"mcp","server_url":"https://x","headers":{"X-API-Key":"canary-12"},"authorization":"canary-13"}],
+    "messages":[{"role":"user","content":"use sk-proj-canary456789012345678901234567890123456789 there"}]}"#;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_reach_the_upstream_and_neither_span_nor_log_nor_client() {
+async fn credentials_reach_the_upstream_and_neither_span_nor_log_nor_metrics() {
     let mlflow = Mlflow::start().await;
-    let good = Upstream::json(r#"{"ok":true}"#).await;
+    let (heard, mut hear) = tokio::sync::mpsc::unbounded_channel();
+    let answer = r#"{"error":{"message":"Incorrect API key provided: sk-proj-canary456789012345678901234567890123456789.","type":"invalid_request_error","code":"invalid_api_key"}}"#;
+    let good = Upstream::start(move |mut conversation| {
+        heard.send((conversation.head.clone(), conversation.body.clone())).unwrap();
+        async move {
+            let head = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\nconnection: close\r\n\
+                set-cookie: session=canary-14\r\nx-new-token: canary-15\r\n";
+            let length = answer.len();
+            conversation.say(format!("{head}content-length: {length}\r\n\r\n{answer}")).await;
+        }
+    })
+    .await;
     let gone = Upstream::start(|conversation| async move { drop(conversation) }).await;
     let broken = format!(
         "[[upstream]]\nprefix = \"/broken\"\nbase_url = \"{}\"",
         gone.url
     );
-    let gateway = Gateway::start(&Gateway::config(&good.url, &mlflow, &broken, "")).await;
+    // Even where header fields are logged.
+    let config = Gateway::config(&good.url, &mlflow, &broken, "");
+    let gateway = Gateway::start(&(config + "capture = { headers = true }\n")).await;
     for (path, status) in [
-        ("/up/v1/x?key=canary-query&alt=sse", 200),
-        ("/broken/v1/x?key=canary-query", 502),
+        ("/up/v1/chat/completions", 401),
+        ("/broken/v1/messages", 502),
     ] {
-        let request = Request::post(path)
-            .header("host", "x")
-            .header("authorization", "Bearer canary-bearer")
-            .header("x-api-key", "canary-key")
-            .header("x-goog-api-key", "canary-goog")
-            .header("cookie", "session=canary-cookie")
-            .body(Full::new(Bytes::from_static(b"{}")))
+        let mut request = Request::post(format!("{path}?{SECRET_QUERY}")).header("host", "x");
+        for name in SECRET_FIELDS {
+            request = request.header(name, format!("Bearer canary-of-{name}"));
+        }
+        let request = request
+            .header("x-team", "search")
+            .body(Full::from(SECRET_BODY))
             .unwrap();
         let answer = Answer::of(send(&gateway.address, request).await.unwrap()).await;
         assert_eq!(answer.status(), status);
-        assert!(!answer.text().contains("canary"), "{}", answer.text());
+        if status == 502 {
+            assert!(!answer.text().contains("canary"), "{}", answer.text());
+        }
     }
-    mlflow.spans(2).await;
+    let (head, body) = hear.recv().await.unwrap();
+    assert!(head.contains(SECRET_QUERY), "{head}");
+    assert_eq!(body, SECRET_BODY.as_bytes());
+    for name in SECRET_FIELDS
+        .iter()
+        .filter(|name| !name.starts_with("proxy-"))
+    {
+        assert!(
+            head.contains(&format!("canary-of-{name}\r\n")),
+            "{name}: {head}"
+        );
+    }
+    let spans = mlflow.spans(2).await;
+    let fields = spans
+        .iter()
+        .filter(|span| span.attribute("http.request.headers").contains("search"));
+    assert_eq!(fields.count(), 2);
     let raw = mlflow.raw();
-    assert!(!raw.windows(6).any(|window| window == b"canary"));
+    let raw = String::from_utf8_lossy(&raw);
+    let around = raw.find("canary").map(|at| &raw[at.saturating_sub(80)..]);
+    assert_eq!(
+        around.map(|text| text.chars().take(160).collect::<String>()),
+        None
+    );
     let log = gateway.log();
     assert!(!log.contains("canary"), "{log}");
+    let metrics = get(&gateway.metrics, "/metrics").await;
+    assert!(!metrics.text().contains("canary"), "{}", metrics.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]

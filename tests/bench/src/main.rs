@@ -1,4 +1,6 @@
-//! What the hooks cost: the CPU time of the calling thread for each event, in the sandboxed component
+//! What the hooks cost, and what logging adds to a gateway's first byte.
+//!
+//! Of hooks: the CPU time of the calling thread for each event, in the sandboxed component
 //! and in the same core compiled natively, measured in turns within one run.
 //!
 //! A hook decodes, encodes and queues; nothing is sent here. What counts is the ratio: it holds on any
@@ -6,6 +8,7 @@
 
 mod component;
 mod encoder;
+mod gateway;
 mod native;
 mod table;
 mod workload;
@@ -27,6 +30,8 @@ struct Results {
     hooks: Vec<Row>,
     /// A span's protobuf within the sandbox, by hand and with prost.
     encoding: encoder::Encoding,
+    /// The first byte of a streamed answer through the gateway, not logged and logged.
+    first_byte: gateway::FirstByte,
 }
 
 /// Settings that send nothing and hold a whole measurement.
@@ -52,10 +57,10 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let (rounds, calls, spans) = if arguments.quick {
-        (2, 40, 2_000)
+    let (rounds, calls, spans, asked) = if arguments.quick {
+        (2, 40, 2_000, 200)
     } else {
-        (9, 200, 20_000)
+        (9, 200, 20_000, 4_000)
     };
     let component = component::Component::load(&arguments.plugin)?;
     let rows = workload::all(calls)
@@ -66,6 +71,7 @@ fn main() -> Result<()> {
     let results = Results {
         hooks: rows,
         encoding,
+        first_byte: gateway::measure(&arguments.plugin, asked)?,
     };
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&results)?);

@@ -46,5 +46,20 @@ pub fn markdown(results: &Results) -> String {
          | 18 attributes, 4 events          | {:5} | {:10.2} | {:8.2} | {:5.2} |",
         encoding.bytes, encoding.hand_us, encoding.prost_us, encoding.ratio
     );
+    let first = &results.first_byte;
+    let _ = writeln!(
+        text,
+        "\n| first byte through the gateway | logging off µs | on µs | ratio |\n\
+         |--------------------------------|---------------:|------:|------:|\n\
+         | median of {:5} calls each     | {:14.1} | {:5.1} | {:5.3} |\n\
+         | 90th percentile                | {:14.1} | {:5.1} | {:5.3} |",
+        first.calls,
+        first.off_us,
+        first.on_us,
+        first.ratio,
+        first.off_p90_us,
+        first.on_p90_us,
+        first.on_p90_us / first.off_p90_us
+    );
     text
 }

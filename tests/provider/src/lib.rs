@@ -2,7 +2,8 @@
 //!
 //! Requests and responses have the shapes of the public APIs: OpenAI's chat completions and embeddings,
 //! Anthropic's messages, Gemini's `generateContent`, each streamed where the request wants that. What
-//! is answered depends on the request alone. Models with certain names fail: see [`failure`].
+//! is answered depends on the request alone. Models with certain names fail: see [`failure`]. Any other API
+//! is played from a transcript that a header names.
 
 #![forbid(unsafe_code)]
 
@@ -10,10 +11,13 @@ mod anthropic;
 pub mod failure;
 mod gemini;
 mod openai;
+mod play;
+mod record;
 mod reply;
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -24,6 +28,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use record::Recorder;
 use reply::{Body, Reply};
 
 /// A running provider. It serves for as long as the runtime it was started on.
@@ -34,13 +39,28 @@ pub struct Provider {
 impl Provider {
     /// Listens, and pauses that long between the parts of streamed responses.
     pub async fn start(listen: SocketAddr, pause: Duration) -> std::io::Result<Self> {
+        Self::start_recording(listen, pause, None).await
+    }
+
+    /// The same, and keeps each response's body in a file of this directory, named by the response's
+    /// header `x-request-id`.
+    pub async fn start_recording(
+        listen: SocketAddr,
+        pause: Duration,
+        directory: Option<PathBuf>,
+    ) -> std::io::Result<Self> {
+        let recorder = Arc::new(Recorder::new(directory));
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // Events go out as they come. What cannot be sped up is served all the same.
                 let _ = stream.set_nodelay(true);
-                let service = service_fn(move |request| respond(request, pause));
+                let recorder = recorder.clone();
+                let service = service_fn(move |request| {
+                    let recorder = recorder.clone();
+                    async move { recorder.take(respond(request, pause).await) }
+                });
                 let connection = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(connection);
@@ -55,19 +75,17 @@ impl Provider {
     }
 }
 
-async fn respond(
-    request: Request<Incoming>,
-    pause: Duration,
-) -> Result<Response<Body>, Infallible> {
+async fn respond(request: Request<Incoming>, pause: Duration) -> Response<Body> {
     let (head, body) = request.into_parts();
     let reply = match body.collect().await {
         Ok(body) => {
             let request = serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null);
-            reply(&head.method, head.uri.path(), head.uri.query(), &request)
+            play::reply(&head.headers)
+                .unwrap_or_else(|| reply(&head.method, head.uri.path(), head.uri.query(), &request))
         }
         Err(_) => bad("the request broke off"),
     };
-    Ok(reply.response(pause))
+    reply.response(pause)
 }
 
 /// What is answered to a request.

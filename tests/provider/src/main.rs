@@ -1,6 +1,7 @@
 //! The provider as a program: it prints its address and serves until it is ended.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,13 +17,16 @@ struct Arguments {
     /// Milliseconds between the parts of a streamed response
     #[arg(long, value_name = "MS", default_value = "20")]
     pause: u64,
+    /// A directory to keep each response's body in, in a file named by the header `x-request-id`
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let pause = Duration::from_millis(arguments.pause);
-    let provider = Provider::start(arguments.listen, pause)
+    let provider = Provider::start_recording(arguments.listen, pause, arguments.record)
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     println!("{}", provider.url());

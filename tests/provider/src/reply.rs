@@ -9,7 +9,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::Response;
 use hyper::body::{Bytes, Frame};
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -20,6 +20,13 @@ pub(crate) type Body = BoxBody<Bytes, BrokenOff>;
 pub(crate) enum Reply {
     /// A status and a body.
     Json(u16, Value),
+    /// A transcript's response.
+    Played {
+        status: u16,
+        headers: transcripts::Fields,
+        parts: Vec<Vec<u8>>,
+        broken: bool,
+    },
     /// Server-sent events as they are on the wire; `broken` when the connection ends after them.
     Events { events: Vec<String>, broken: bool },
 }
@@ -74,6 +81,29 @@ impl Reply {
                 }
                 response
             }
+            Self::Played {
+                status,
+                headers,
+                parts,
+                broken,
+            } => {
+                let whole = parts.len() <= 1 && !broken;
+                let body = if whole {
+                    let body = Full::from(parts.concat());
+                    body.map_err(never).boxed()
+                } else {
+                    BoxBody::new(Parts::send(parts, broken, pause))
+                };
+                let mut response = Response::new(body);
+                *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
+                for (name, value) in headers {
+                    let name = HeaderName::try_from(name);
+                    if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+                        response.headers_mut().insert(name, value);
+                    }
+                }
+                response
+            }
             Self::Events { events, broken } => {
                 let body = BoxBody::new(Parts::send(events, broken, pause));
                 with_type(Response::new(body), "text/event-stream; charset=utf-8")
@@ -107,11 +137,14 @@ fn never(error: Infallible) -> BrokenOff {
 struct Parts(mpsc::Receiver<Result<Bytes, BrokenOff>>);
 
 impl Parts {
-    fn send(events: Vec<String>, broken: bool, pause: Duration) -> Self {
+    fn send<P>(parts: Vec<P>, broken: bool, pause: Duration) -> Self
+    where
+        P: Into<Bytes> + Send + 'static,
+    {
         let (sender, receiver) = mpsc::channel(1);
         tokio::spawn(async move {
-            for event in events {
-                if sender.send(Ok(event.into())).await.is_err() {
+            for part in parts {
+                if sender.send(Ok(part.into())).await.is_err() {
                     return;
                 }
                 // The shortest sleep is a millisecond.

@@ -8,7 +8,7 @@ fn post(path: &str, request: Value) -> Reply {
 fn whole(reply: Reply) -> (u16, Value) {
     match reply {
         Reply::Json(status, value) => (status, value),
-        Reply::Events { .. } => panic!("streamed"),
+        Reply::Events { .. } | Reply::Played { .. } => panic!("streamed"),
     }
 }
 

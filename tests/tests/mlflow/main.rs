@@ -8,5 +8,6 @@ mod lines;
 mod parity;
 mod rejects;
 mod replay;
+mod sdks;
 mod server;
 mod support;

@@ -61,7 +61,7 @@ impl Logger {
         (wire.format.request)(&asked, &mut facts);
         (wire.format.response)(outputs, &mut facts);
         let tools = facts.tools.take();
-        let cut = "bodies were cut to keep within `queue_max_bytes`, or could not be decoded";
+        let cut = "bodies were cut to keep within bounds, or could not be decoded";
         let read = Read {
             ids,
             at,

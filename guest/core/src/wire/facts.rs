@@ -83,6 +83,8 @@ fn sampling_name(key: &str) -> Option<&'static str> {
         | "max_completion_tokens"
         | "max_output_tokens"
         | "maxOutputTokens"
+        | "max_gen_len"
+        | "maxTokenCount"
         | "num_predict" => "gen_ai.request.max_tokens",
         "n" | "candidateCount" | "num_generations" => "gen_ai.request.choice.count",
         "seed" => "gen_ai.request.seed",

@@ -135,6 +135,15 @@ impl Logger {
         })
     }
 
+    /// So many bytes of the response's body are not handed over from here on: what came before them is
+    /// logged, and the stream is not taken for one that broke off.
+    pub fn response_gap(&mut self, call: u64, at: Timestamp, bytes: u64) -> Result<(), EventError> {
+        self.calls.update(call, |call| {
+            call.last = at;
+            call.response.gap(bytes);
+        })
+    }
+
     /// How many bytes more may be held.
     fn room(&self) -> Result<usize, EventError> {
         let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;

@@ -106,6 +106,13 @@ impl Response {
         }
     }
 
+    /// So many bytes of it are missing: nothing after them is read.
+    pub fn gap(&mut self, bytes: u64) {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.missing = self.missing.saturating_add(bytes);
+    }
+
     /// Its body has ended. What it is, as JSON, and what went wrong.
     pub fn end(
         mut self,

@@ -50,7 +50,7 @@ fn request<'a>(asked: &Asked<'a>, facts: &mut Facts<'a>) {
     }));
 }
 
-fn response<'a>(response: Raw<'a>, facts: &mut Facts<'a>) {
+pub(super) fn response<'a>(response: Raw<'a>, facts: &mut Facts<'a>) {
     let [reason, used] = response.fields(["stopReason", "usage"]);
     facts.finished(std::iter::once(reason));
     facts.usage = used.and_then(usage);
@@ -81,7 +81,7 @@ pub(super) fn usage(used: Raw<'_>) -> Option<Usage> {
 
 /// A stream of events.
 #[derive(Debug, Default)]
-struct Message {
+pub(super) struct Message {
     role: Option<String>,
     blocks: BTreeMap<i64, Block>,
     others: Node,
@@ -94,6 +94,14 @@ struct Block {
     /// The input of a tool, as text.
     input: String,
     reasoning: Node,
+}
+
+impl Message {
+    /// Keeps a member of the response as it came.
+    pub(super) fn keep(&mut self, key: &str, value: Raw<'_>) -> usize {
+        self.others.set(key, Node::from(value));
+        value.text().len()
+    }
 }
 
 impl Assemble for Message {

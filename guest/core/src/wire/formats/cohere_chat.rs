@@ -1,4 +1,4 @@
-//! Cohere's chat, version 2.
+//! Cohere's chat, version 2, and version 1, whose streams are lines that end with the whole response.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -28,8 +28,9 @@ pub(super) fn request<'a>(asked: &Asked<'a>, facts: &mut Facts<'a>) {
 }
 
 pub(super) fn response<'a>(response: Raw<'a>, facts: &mut Facts<'a>) {
-    let [id, reason, used, meta] = response.fields(["id", "finish_reason", "usage", "meta"]);
-    facts.response_id = some_text(id);
+    let [id, first_id, reason, used, meta] =
+        response.fields(["id", "response_id", "finish_reason", "usage", "meta"]);
+    facts.response_id = some_text(id).or_else(|| some_text(first_id));
     facts.finished(std::iter::once(reason));
     facts.usage = used.or(meta).and_then(usage);
 }
@@ -62,10 +63,51 @@ struct Message {
     tool_calls: BTreeMap<i64, Node>,
     citations: BTreeMap<i64, Node>,
     complete: bool,
+    /// What a stream of version 1 adds up to.
+    first: Option<Node>,
+}
+
+impl Message {
+    /// Takes an event of version 1 in.
+    fn add_first(&mut self, kind: &str, data: Raw<'_>) -> usize {
+        let [text, response, generation, citations, calls] = data.fields([
+            "text",
+            "response",
+            "generation_id",
+            "citations",
+            "tool_calls",
+        ]);
+        let whole = self.first.get_or_insert_default();
+        match kind {
+            "stream-end" => {
+                self.complete = true;
+                if let Some(response) = response {
+                    *whole = Node::from(response);
+                }
+            }
+            "text-generation" => whole.grow("text", &some_text(text).unwrap_or_default()),
+            _ => {
+                for (key, value) in [
+                    ("generation_id", generation),
+                    ("citations", citations),
+                    ("tool_calls", calls),
+                ] {
+                    let Some(value) = value else { continue };
+                    if let Some(member) = whole.member(key) {
+                        member.add(key, value, 1);
+                    }
+                }
+            }
+        }
+        data.text().len()
+    }
 }
 
 impl Assemble for Message {
     fn add(&mut self, _: &str, data: Raw<'_>) -> usize {
+        if let Some(kind) = some_text(data.get("event_type")) {
+            return self.add_first(&kind, data);
+        }
         let [kind, id, index, delta] = data.fields(["type", "id", "index", "delta"]);
         let index = index.and_then(Raw::as_i64).unwrap_or(0);
         let message = delta.and_then(|delta| delta.get("message"));
@@ -105,6 +147,9 @@ impl Assemble for Message {
     }
 
     fn finish(self: Box<Self>) -> String {
+        if let Some(first) = self.first {
+            return first.json();
+        }
         let mut message = Node::default();
         message.set(
             "role",

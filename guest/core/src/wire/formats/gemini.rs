@@ -203,6 +203,10 @@ impl Candidate {
             self.parts.push(Node::from(part));
             return;
         };
+        // Beside the end of a stream, and nothing that the call would have returned whole.
+        if piece.is_empty() && signature.is_none() {
+            return;
+        }
         let thought = thought.is_some_and(Raw::is_truthy);
         let same = |last: &&mut Node| {
             last.get("text").is_some()

@@ -124,8 +124,13 @@ impl Assemble for Pieces {
 
 /// Lets an item grow by the delta of an event such as `response.output_text.delta`.
 fn grow(item: &mut Node, what: &str, data: Raw<'_>) {
-    let [delta, part, content, summary] =
-        data.fields(["delta", "part", "content_index", "summary_index"]);
+    let [delta, part, content, summary, annotation] = data.fields([
+        "delta",
+        "part",
+        "content_index",
+        "summary_index",
+        "annotation",
+    ]);
     let at = |list: &'static str, index: Option<Raw<'_>>| {
         index.and_then(Raw::as_i64).map(|index| (list, index))
     };
@@ -146,6 +151,13 @@ fn grow(item: &mut Node, what: &str, data: Raw<'_>) {
         ("refusal.delta", Some((list, index))) => {
             if let Some(slot) = slot(item, list, index) {
                 slot.grow("refusal", &piece);
+            }
+        }
+        ("output_text.annotation.added", Some((list, index))) => {
+            let annotation = annotation.map_or("null", Raw::text);
+            let list_of_one = format!("{{\"annotations\":[{annotation}]}}");
+            if let (Ok(more), Some(slot)) = (Raw::parse(&list_of_one), slot(item, list, index)) {
+                slot.merge(more);
             }
         }
         ("function_call_arguments.delta" | "mcp_call_arguments.delta", _) => {
