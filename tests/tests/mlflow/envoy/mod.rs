@@ -2,4 +2,11 @@
 
 mod calls;
 mod client;
+mod door;
+mod faults;
+mod manifests;
+mod player;
+mod same;
+mod settings;
 mod stage;
+mod trace;
