@@ -6,6 +6,7 @@ use super::{WireCall, body, formats, provider};
 use crate::event::CallStart;
 use crate::json::Raw;
 use crate::litellm::streams::OwnedContext;
+use crate::span::ChunkLog;
 
 /// What an open call takes beside its bodies.
 const OVERHEAD: usize = 1024;
@@ -55,12 +56,12 @@ impl WireCall {
             inputs,
             is_cut,
             response: Response::default(),
-            events: Vec::new(),
+            chunks: ChunkLog::default(),
         }
     }
 
     /// Bytes held.
     pub(super) fn held(&self) -> usize {
-        OVERHEAD + self.inputs.len() + self.headers.len() + self.events.len() + self.response.held()
+        OVERHEAD + self.inputs.len() + self.headers.len() + self.chunks.len() + self.response.held()
     }
 }
