@@ -123,6 +123,9 @@ impl Logger {
         let name = asked
             .map(str::to_owned)
             .or_else(|| routes::experiment(&settings.routes, find));
+        // A value in a name may be anything; a name is in URLs and logs.
+        let detectors = &settings.content.redact.detectors;
+        let name = name.map(|name| detectors.redact(&name).unwrap_or(name));
         Ok(name.map_or_else(|| settings.server.experiment.clone(), Experiment::Name))
     }
 
@@ -141,8 +144,9 @@ impl Logger {
         let parent = content.parent.unwrap_or(parent);
         let trace = span::trace_of(call, parent);
         let failed = matches!(call.outcome, Outcome::Failure(_));
-        let is_kept = id::is_kept(&trace, call.parent, content.sample_ratio);
-        if !is_kept && !(failed && content.sample_errors) {
+        let is_kept = (failed && content.sample_errors)
+            || id::is_kept(&trace, call.parent, content.sample_ratio);
+        if !is_kept {
             self.stats.spans_skipped += 1;
             self.outbox.skip(keys, "left out by `sample_ratio`");
             return Ok(trace);

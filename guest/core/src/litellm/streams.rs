@@ -164,7 +164,7 @@ impl Stream {
     pub fn add(&mut self, part: &Part<'_, '_>, capture: Capture) {
         let held = |stream: &Self| {
             let usage = stream.usage.as_ref().map_or(0, String::len);
-            stream.chunks.len() + stream.choices.len() + usage
+            stream.chunks.held() + stream.choices.len() + usage
         };
         let before = held(self);
         self.keys.push(part.key);
@@ -175,7 +175,8 @@ impl Stream {
             for choice in chunks::choices(chunk) {
                 if capture.chunks && capture.outputs {
                     let delta = choice.get("delta").unwrap_or(choice);
-                    self.chunks.push(at.unwrap_or_default(), delta);
+                    let answer = choice.get("index").and_then(Raw::as_i64).unwrap_or(0);
+                    self.chunks.push(at.unwrap_or_default(), answer, delta);
                 }
                 self.choices.push_str(choice.text());
                 self.choices.push(',');

@@ -62,7 +62,7 @@ fn has_luhn(digits: &[u8]) -> bool {
             }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// The check digits of a bank account's number, blanks left out: ISO 7064, MOD 97-10.

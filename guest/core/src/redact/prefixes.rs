@@ -267,7 +267,8 @@ pub(super) fn token(text: &[u8], prefix: &Prefix, start: usize) -> Option<Range<
     let fits = if prefix.text == SK {
         is_sk(body)
     } else {
-        len >= prefix.min && looks_random(body)
+        // Capitals alone are no word of a text.
+        len >= prefix.min && (prefix.body == Capitals || looks_random(body))
     };
     // A long prefix and a long body are told within a word as well.
     let apart = begins_word(text, start)
@@ -302,8 +303,7 @@ fn is_sk(body: &[u8]) -> bool {
     let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
     let known = KINDS.iter().any(|kind| body.starts_with(kind));
     match body.len() {
-        ..4 => false,
-        len if digits == len => true,
+        4.. if digits == body.len() => true,
         ..8 => false,
         8..12 => digits >= 2,
         12..16 => digits >= 2 || (known && mixed),

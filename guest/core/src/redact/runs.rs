@@ -91,17 +91,17 @@ fn has_context(text: &[u8], start: usize, token: &[u8]) -> bool {
         b"asia",
     ];
     let words = slice(text, start.saturating_sub(NEAR), start).to_ascii_lowercase();
-    let has = |word: &&[u8]| memchr::memmem::find(&words, word).is_some();
-    let is_named = WORDS.iter().any(|word| has(&word));
+    let has = |word: &[u8]| memchr::memmem::find(&words, word).is_some();
+    let is_named = WORDS.iter().any(|word| has(word));
     // Checksums and ids have the same looks: another word has to say whose key it is, or that it is secret.
     let is_whose =
-        ISSUERS.iter().any(|issuer| has(&issuer)) || has(&&b"akia"[..]) || has(&&b"asia"[..]);
-    let is_secret = has(&&b"api key"[..])
-        || has(&&b"apikey"[..])
-        || has(&&b"api-key"[..])
-        || has(&&b"api_key"[..])
-        || has(&&b"secret key"[..])
-        || has(&&b"secret access key"[..])
-        || has(&&b"access token"[..]);
+        ISSUERS.iter().any(|issuer| has(issuer)) || has(&b"akia"[..]) || has(&b"asia"[..]);
+    let is_secret = has(&b"api key"[..])
+        || has(&b"apikey"[..])
+        || has(&b"api-key"[..])
+        || has(&b"api_key"[..])
+        || has(&b"secret key"[..])
+        || has(&b"secret access key"[..])
+        || has(&b"access token"[..]);
     is_named && (is_whose || is_secret) && token.len() >= SHORTEST
 }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub content: Content,
     /// Which go to which experiment.
     pub routes: Vec<routes::Route>,
+    /// Which of them clients may ask for.
+    pub clients: routes::Clients,
     /// What models cost.
     pub prices: Prices,
     /// What only a proxy is told.

@@ -3,7 +3,7 @@
 use super::provider::opentelemetry_name;
 use super::{LEVEL_ERROR, LEVEL_INFO, REPAIRS};
 use crate::call::{Attribute, Call, Cost, Inputs, Outcome, Usage};
-use crate::json::{self, Cleaned, Filter, Kind, Raw, write_clean};
+use crate::json::{self, Cleaned, Filter, Kind, Node, Raw, write_clean};
 use crate::otlp::Attributes;
 use crate::policy::{self, Policy, Root};
 use crate::redact::REDACTED;
@@ -135,6 +135,9 @@ impl Encoder<'_, '_, '_> {
     pub(super) fn others(&mut self, attributes: &[(&'static str, Attribute<'_>)]) {
         let capture = self.policy.content().capture;
         for (key, value) in attributes {
+            if *key == "gen_ai.request.stop_sequences" && !capture.inputs {
+                continue;
+            }
             match value {
                 Attribute::Text(text) => self.text(key, text),
                 Attribute::Json(raw) if LISTS.contains(key) => self.list(key, *raw),

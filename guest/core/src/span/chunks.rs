@@ -43,17 +43,20 @@ pub struct ChunkLog {
 #[derive(Debug)]
 struct Entry {
     range: Range<usize>,
+    /// Which of the answers under way a chunk is a piece of.
+    answer: i64,
     /// When a chunk came; none for an encoded event.
     at: Option<Timestamp>,
 }
 
 impl ChunkLog {
-    /// Adds a chunk.
-    pub fn push(&mut self, at: Timestamp, delta: Raw<'_>) {
+    /// Adds a chunk of one of the answers that a call gives.
+    pub fn push(&mut self, at: Timestamp, answer: i64, delta: Raw<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(delta.text().as_bytes());
         self.entries.push(Entry {
             range: start..self.bytes.len(),
+            answer,
             at: Some(at),
         });
     }
@@ -64,12 +67,13 @@ impl ChunkLog {
         write(&mut self.bytes);
         self.entries.push(Entry {
             range: start..self.bytes.len(),
+            answer: 0,
             at: None,
         });
     }
 
     /// Bytes held.
-    pub fn len(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.bytes.len() + self.entries.len() * size_of::<Entry>()
     }
 
@@ -120,6 +124,7 @@ impl ChunkLog {
             let mut collect = Collect {
                 policy,
                 texts: &mut texts,
+                answer: entry.answer,
                 chunk,
                 string: 0,
             };
@@ -200,6 +205,7 @@ impl Growing {
 struct Collect<'c, 's> {
     policy: &'c mut Policy<'s>,
     texts: &'c mut BTreeMap<u64, Growing>,
+    answer: i64,
     chunk: usize,
     string: usize,
 }
@@ -211,7 +217,7 @@ impl Filter for Collect<'_, '_> {
         if place.name().is_some_and(|name| CONSTANT.contains(&name)) {
             return None;
         }
-        let growing = self.texts.entry(whose(place)).or_default();
+        let growing = self.texts.entry(whose(self.answer, place)).or_default();
         let start = growing.text.len();
         growing.text.push_str(&unescape(escaped));
         growing.pieces.push(Piece {
@@ -240,8 +246,9 @@ impl Filter for Collect<'_, '_> {
 }
 
 /// Which text a string is a piece of: by the way to it, and by what the objects on it say of their position.
-fn whose(place: &Place<'_, '_>) -> u64 {
+fn whose(answer: i64, place: &Place<'_, '_>) -> u64 {
     let mut hasher = SipHasher13::new();
+    answer.hash(&mut hasher);
     for step in place.steps() {
         if let crate::json::Step::Member(name) = step {
             name.hash(&mut hasher);

@@ -102,7 +102,8 @@ impl Logger {
 fn routed_by<'w>(wire: &'w WireCall, context: &Context<'w>, by: &By) -> Option<Cow<'w, str>> {
     match by {
         By::Tag(name) => {
-            let tag = context.tags.iter().rev().find(|(key, _)| key == name);
+            let trusted = context.tags.iter().skip(wire.untrusted_tags);
+            let tag = trusted.rev().find(|(key, _)| key == name);
             tag.map(|(_, value)| Cow::Borrowed(*value))
         }
         By::Header(name) => Raw::parse(&wire.headers).ok()?.get(name)?.as_str(),

@@ -60,6 +60,8 @@ pub(crate) struct WireCall {
     /// The request's header fields, as JSON.
     headers: String,
     context: OwnedContext,
+    /// How many of its tags, the first, the client gave, to which no rule listens.
+    untrusted_tags: usize,
     /// The request's body, as JSON.
     inputs: String,
     /// Whether the request asks for a stream.
@@ -80,7 +82,9 @@ impl Logger {
     /// Begins a call; the number names it from then on.
     pub fn begin_call(&mut self, now: Duration, start: &CallStart<'_>) -> Result<u64, EventError> {
         self.make_room(now, start.body.len())?;
-        let call = WireCall::new(start, self.room()?);
+        let room = self.room()?;
+        let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        let call = WireCall::new(start, room, &settings.clients);
         let number = self.next_call;
         self.next_call += 1;
         self.calls.insert(number, call);

@@ -141,8 +141,12 @@ impl Taken {
 
     /// Shows a frame as chunks that came.
     fn show(&self, data: Raw<'_>, show: &mut Show<'_>) {
+        let mut choices = data.get("choices").into_iter().flat_map(Raw::items);
         for chunk in self.answer.chunks(data) {
-            show.chunks.push(show.at, chunk);
+            let answer = choices
+                .next()
+                .and_then(|choice| choice.get("index")?.as_i64());
+            show.chunks.push(show.at, answer.unwrap_or(0), chunk);
         }
     }
 }

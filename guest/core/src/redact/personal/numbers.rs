@@ -133,7 +133,8 @@ fn phone(text: &[u8], start: usize) -> Option<usize> {
     let mut digits = Vec::with_capacity(16);
     let mut groups = Vec::with_capacity(6);
     let mut at = start;
-    let is_international = byte(text, at) == b'+' || stands_at(text, at, b"00");
+    let is_international = (byte(text, at) == b'+' && byte(text, at + 1) != b'0')
+        || (stands_at(text, at, b"00") && byte(text, at + 2) != b'0');
     at += usize::from(byte(text, at) == b'+');
     let mut end = at;
     let mut dots = 0;
