@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod dist;
+mod fuzz;
 mod parity;
 mod test;
 mod toolchain;
@@ -35,6 +36,8 @@ enum Task {
     Test(test::Selection),
     /// Measures the hooks, and what logging adds to the first byte through the gateway
     Bench(bench::Options),
+    /// Runs the fuzz targets
+    Fuzz(fuzz::Options),
     /// Builds the plugin, `mlflow_logger.wasm`
     Dist,
     /// Compares with litellm's own logger and writes docs/parity.md
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Demo { once, .. } => demo::run(once),
         Task::Test(selection) => Ok(test::run(&selection)),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Fuzz(options) => fuzz::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
         Task::Parity => parity::run().map(|()| ExitCode::SUCCESS),
     };

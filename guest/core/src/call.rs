@@ -58,6 +58,53 @@ pub struct Call<'a> {
     pub repairs: Vec<&'static str>,
 }
 
+impl Call<'_> {
+    /// The users that it names, apart from those within its inputs.
+    pub fn users(&self) -> Vec<Cow<'_, str>> {
+        let mut users: Vec<_> = self
+            .trace
+            .user
+            .iter()
+            .map(|user| Cow::Borrowed(user.as_ref()))
+            .collect();
+        for (name, value) in &self.attributes {
+            if let ("litellm.user" | "litellm.end_user", Attribute::Text(user)) = (*name, value) {
+                users.push(Cow::Borrowed(user.as_ref()));
+            }
+        }
+        for inputs in self.inputs.documents() {
+            let [user, identifier, metadata] =
+                inputs.fields(["user", "safety_identifier", "metadata"]);
+            let in_metadata = metadata.and_then(|metadata| metadata.get("user_id"));
+            let named = [user, identifier, in_metadata].into_iter().flatten();
+            users.extend(named.filter_map(Raw::as_str));
+        }
+        if let Inputs::Members(members) = &self.inputs {
+            let users_of = members.iter().filter(|(name, _)| *name == "user");
+            users.extend(users_of.filter_map(|(_, user)| user.as_str()));
+        }
+        users
+    }
+
+    /// Whether the provider answered that it does not do as asked.
+    pub fn is_refused(&self) -> bool {
+        let mut attributes = self.attributes.iter();
+        attributes.any(|(name, value)| {
+            *name == "http.response.status_code" && matches!(value, Attribute::Int(400..))
+        })
+    }
+}
+
+impl<'a> Inputs<'a> {
+    /// What was asked, document by document.
+    pub fn documents(&self) -> Vec<Raw<'a>> {
+        match self {
+            Self::Whole(inputs) => vec![*inputs],
+            Self::Members(members) => members.iter().map(|(_, value)| *value).collect(),
+        }
+    }
+}
+
 /// Something within a call that has a span of its own.
 #[derive(Clone, Debug)]
 pub struct Child<'a> {

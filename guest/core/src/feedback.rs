@@ -142,15 +142,20 @@ impl<'a> Feedback<'a> {
         };
         let rationale = self.rationale.as_deref().map(|text| policy.text(text));
         let why = rationale.as_deref().unwrap_or_default();
-        let parts = [&*self.name, &*value, why, kind, &*self.source.id];
+        let name = policy.text(&self.name).into_owned();
+        let who = match self.source.kind {
+            Judge::Human => policy.user(&self.source.id),
+            Judge::LlmJudge | Judge::Code => policy.text(&self.source.id),
+        };
+        let parts = [&*name, &*value, why, kind, &*who];
         let mut identity = vec![trace.as_slice()];
         identity.extend(parts.iter().map(|part| part.as_bytes()));
         let id = id::hex(&id::derive(&identity).trace);
         let mut body = format!(
             "{{\"assessment\":{{\"assessment_id\":\"a-{id}\",\"assessment_name\":{},\
              \"source\":{{\"source_type\":\"{kind}\",\"source_id\":{}}},\"feedback\":{{\"value\":{value}}}",
-            quoted(&self.name),
-            quoted(&self.source.id),
+            quoted(&name),
+            quoted(&who),
         );
         if let Some(rationale) = &rationale {
             body.push_str(",\"rationale\":");
@@ -189,7 +194,8 @@ impl<'a> Source<'a> {
                 "CODE" => Judge::Code,
                 _ => {
                     return Err(EventError::InvalidPayload(format!(
-                        "`source.type`: HUMAN, LLM_JUDGE or CODE expected, found \"{kind}\""
+                        "`source.type`: HUMAN, LLM_JUDGE or CODE expected, found {} other characters",
+                        kind.chars().count()
                     )));
                 }
             };

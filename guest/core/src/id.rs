@@ -73,6 +73,16 @@ pub fn is_sampled(trace: &TraceId, ratio: f64) -> bool {
     random as f64 >= rejected
 }
 
+/// Whether a call is among the share: its caller's decision where it has one, as OpenTelemetry's ParentBased sampler
+/// has it, and otherwise that of [`is_sampled`].
+pub fn is_kept(trace: &TraceId, parent: Option<Parent>, ratio: f64) -> bool {
+    match parent {
+        _ if ratio >= 1.0 => true,
+        Some(parent) => parent.sampled(),
+        None => is_sampled(trace, ratio),
+    }
+}
+
 /// The caller's span, as told by a `traceparent` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parent {

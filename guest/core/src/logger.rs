@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::call::Call;
+use crate::call::{Call, Outcome};
 use crate::event::{EventError, EventKey};
 use crate::id::{self, TraceId};
 use crate::litellm::streams::Streams;
@@ -18,7 +18,7 @@ use crate::policy::Policy;
 use crate::report::{Report, Stats};
 use crate::settings::routes::{self, By};
 use crate::settings::{Experiment, ParentMode, SettingError, Settings};
-use crate::span;
+use crate::span::{self, ChunkLog};
 use crate::transport::{Request, RequestId, Response, TransportError};
 use crate::wire::Calls;
 
@@ -54,7 +54,6 @@ pub struct Logger {
     pub(crate) seed: u64,
     streams: Streams,
     ended: VecDeque<events::Ended>,
-    scratch: Vec<u8>,
 }
 
 impl Logger {
@@ -70,7 +69,6 @@ impl Logger {
             seed,
             streams: Streams::default(),
             ended: VecDeque::new(),
-            scratch: Vec::new(),
         }
     }
 
@@ -125,6 +123,9 @@ impl Logger {
         let name = asked
             .map(str::to_owned)
             .or_else(|| routes::experiment(&settings.routes, find));
+        // A value in a name may be anything; a name is in URLs and logs.
+        let detectors = &settings.content.redact.detectors;
+        let name = name.map(|name| detectors.redact(&name).unwrap_or(name));
         Ok(name.map_or_else(|| settings.server.experiment.clone(), Experiment::Name))
     }
 
@@ -134,7 +135,7 @@ impl Logger {
         now: Duration,
         call: &Call<'_>,
         keys: Vec<EventKey>,
-        events: &[u8],
+        chunks: &ChunkLog,
         experiment: &Experiment,
         parent: ParentMode,
     ) -> Result<TraceId, EventError> {
@@ -142,13 +143,16 @@ impl Logger {
         let content = &settings.content;
         let parent = content.parent.unwrap_or(parent);
         let trace = span::trace_of(call, parent);
-        if !id::is_sampled(&trace, content.sample_ratio) {
+        let failed = matches!(call.outcome, Outcome::Failure(_));
+        let is_kept = (failed && content.sample_errors)
+            || id::is_kept(&trace, call.parent, content.sample_ratio);
+        if !is_kept {
             self.stats.spans_skipped += 1;
             self.outbox.skip(keys, "left out by `sample_ratio`");
             return Ok(trace);
         }
         let cost = settings.prices.cost(call);
-        let encoded = span::encode(call, cost, events, parent, &mut Policy::new(content));
+        let encoded = span::encode(call, cost, chunks, parent, &mut Policy::new(content));
         let lane = self.outbox.lane(experiment);
         self.outbox.push(lane, now, encoded, keys);
         Ok(trace)

@@ -1,37 +1,52 @@
-//! What of a call is kept: categories that are not captured are left out, secrets are replaced, and
-//! what is left is cut to its length, in this order.
+//! What of a call is kept: categories that are not captured are left out, media are described, secrets are replaced,
+//! users are told by a hash where asked for, and what is left is cut to its length, in this order.
 //!
 //! It runs while a span is written, before anything is queued: what a policy takes away is nowhere
 //! held.
 
-use std::borrow::Cow;
+mod capture;
+mod echo;
+mod media;
+mod paths;
+mod users;
 
-use crate::json::{self, Filter};
-use crate::redact::{self, REDACTED};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::json::{self, Filter, Place};
+use crate::redact::{REDACTED, Sensitivity, is_token, sensitivity};
 use crate::settings::Content;
 
-/// What takes the place of what is not captured.
-pub(crate) const NOT_CAPTURED: &str = "[not captured]";
+pub(crate) use capture::{NOT_CAPTURED, hide};
+pub use echo::Echo;
+pub use paths::{Pointer, Root};
+pub use users::UserKey;
 
-/// The members that hold a model's reasoning: OpenAI-compatible servers' `reasoning_content` and
-/// `reasoning` and `reasoning_details`, Bedrock's `reasoningContent`, Anthropic's `thinking`, litellm's
-/// `thinking_blocks`.
-const REASONING: [&str; 6] = [
-    "reasoning_content",
-    "reasoningContent",
-    "reasoning",
-    "reasoning_details",
-    "thinking",
-    "thinking_blocks",
-];
+/// What a policy did, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Did {
+    /// Values that had a secret replaced.
+    pub redacted: usize,
+    /// Strings that were cut.
+    pub cut: usize,
+    /// Media that were described.
+    pub described: usize,
+    /// Texts that repeated what is not captured.
+    pub unsaid: usize,
+}
 
 /// A policy at work on one span; counts what it did.
+#[derive(Debug)]
 pub struct Policy<'s> {
     content: &'s Content,
-    /// How many values had a secret replaced.
-    pub redacted: usize,
-    /// How many strings were cut.
-    pub cut: usize,
+    /// What it did.
+    pub did: Did,
+    /// The document that is written, for paths.
+    root: Root,
+    /// The call's users and what stands for them.
+    users: users::Known,
+    /// What is not captured, as far as other texts may repeat it.
+    echo: Echo,
 }
 
 impl<'s> Policy<'s> {
@@ -39,8 +54,10 @@ impl<'s> Policy<'s> {
     pub fn new(content: &'s Content) -> Self {
         Self {
             content,
-            redacted: 0,
-            cut: 0,
+            did: Did::default(),
+            root: Root::Other,
+            users: users::Known::default(),
+            echo: Echo::default(),
         }
     }
 
@@ -49,44 +66,243 @@ impl<'s> Policy<'s> {
         self.content
     }
 
+    /// Names the document that is written next.
+    pub fn within(&mut self, root: Root) {
+        self.root = root;
+    }
+
+    /// Whether the document that is written next is replaced as a whole.
+    pub fn replaces_all(&mut self) -> bool {
+        let all = paths::replaces_all(&self.content.redact.paths, self.root);
+        self.did.redacted += usize::from(all);
+        all
+    }
+
+    /// Whether paths lead into documents of this kind.
+    pub fn has_paths(&self, root: Root) -> bool {
+        let mut paths = self.content.redact.paths.iter();
+        paths.any(|path| path.leads_into(root))
+    }
+
+    /// Takes note of a user of the call, whom a hash is to stand for wherever its name occurs.
+    pub fn know_user(&mut self, user: &str) {
+        if let Some(key) = &self.content.user_hash_key {
+            self.users.add(key, user);
+        }
+    }
+
+    /// What of a text has to go, and what takes its place, in order and apart.
+    pub(crate) fn hidden_ranges(&self, text: &str) -> Vec<(Range<usize>, &'static str)> {
+        let detectors = &self.content.redact.detectors;
+        let secrets = if detectors.may_find(text) {
+            detectors.find(text)
+        } else {
+            Vec::new()
+        };
+        let unsaid = self.echo.repeated(text).into_iter();
+        let is_apart = |range: &Range<usize>| {
+            let mut others = secrets.iter();
+            others.all(|other| other.end <= range.start || range.end <= other.start)
+        };
+        let unsaid: Vec<_> = unsaid
+            .filter(is_apart)
+            .map(|range| (range, NOT_CAPTURED))
+            .collect();
+        let mut all: Vec<_> = secrets.into_iter().map(|range| (range, REDACTED)).collect();
+        all.extend(unsaid);
+        all.sort_unstable_by_key(|(range, _)| range.start);
+        all
+    }
+
+    /// Whether texts that came in pieces have to be looked at as a whole.
+    pub(crate) fn looks_across_pieces(&self) -> bool {
+        !self.content.redact.detectors.is_idle() || !self.echo.is_empty()
+    }
+
+    /// Takes note of what is not captured, so that other texts do not tell it.
+    pub fn know_unsaid(&mut self, echo: Echo) {
+        self.echo = echo;
+    }
+
+    /// A user, or what stands for it.
+    pub fn user<'t>(&mut self, user: &'t str) -> Cow<'t, str> {
+        match &self.content.user_hash_key {
+            Some(key) => Cow::Owned(key.hash(user)),
+            None => self.text(user),
+        }
+    }
+
+    /// The value of a name, such as a tag's.
+    pub fn named<'t>(&mut self, name: &str, value: &'t str) -> Cow<'t, str> {
+        let secrets = self.content.redact.detectors.secrets;
+        let is_secret = match sensitivity(name) {
+            Sensitivity::Open => false,
+            Sensitivity::Perhaps => is_token(value.as_bytes()),
+            Sensitivity::Secret => !value.is_empty(),
+        };
+        if secrets && is_secret {
+            self.did.redacted += 1;
+            Cow::Borrowed(REDACTED)
+        } else if users::is_name(name) {
+            self.user(value)
+        } else {
+            self.text(value)
+        }
+    }
+
     /// Text that is no JSON.
     pub fn text<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
-        let suspect = self.content.redact && redact::may_hold_secret(text);
+        let suspect = self.content.redact.detectors.may_find(text);
         self.apply(Cow::Borrowed(text), suspect)
     }
 
+    /// Text that may repeat what is not captured: of an exception, of a response as it came.
+    pub fn telling<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+        match self.echo.without(text) {
+            Some(text) => {
+                self.did.unsaid += 1;
+                Cow::Owned(self.text(&text).into_owned())
+            }
+            None => self.text(text),
+        }
+    }
+
+    /// A document that is a text.
+    pub fn whole<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+        match self.root {
+            Root::Outputs => self.telling(text),
+            _ => self.text(text),
+        }
+    }
+
     fn apply<'t>(&mut self, mut text: Cow<'t, str>, suspect: bool) -> Cow<'t, str> {
-        if let (true, Some(redacted)) = (suspect, redact::redact(&text)) {
-            self.redacted += 1;
+        if self.content.media.is_described()
+            && let Some(described) = media::in_text(&text)
+        {
+            self.did.described += 1;
+            text = Cow::Owned(described);
+        }
+        if let (true, Some(redacted)) = (suspect, self.content.redact.detectors.redact(&text)) {
+            self.did.redacted += 1;
             text = Cow::Owned(redacted);
+        }
+        if let Some(hashed) = self.users.hidden(&text) {
+            text = Cow::Owned(hashed);
         }
         match self.content.max_value_bytes {
             Some(max) if text.len() > max => {
-                self.cut += 1;
+                self.did.cut += 1;
                 Cow::Owned(cut(&text, max))
             }
             _ => text,
         }
     }
+
+    /// Whether the member is a secret by its name.
+    fn is_secret(&self, name: &str, value: &Place<'_, '_>) -> bool {
+        match sensitivity(name) {
+            Sensitivity::Open => name.eq_ignore_ascii_case("value") && is_named_secret(value),
+            Sensitivity::Perhaps => {
+                value.first_byte() == b'"'
+                    && is_token(value.value().text().trim_matches('"').as_bytes())
+            }
+            Sensitivity::Secret => match value.first_byte() {
+                b'"' => value.value().text() != "\"\"",
+                b'[' => value.value().is_truthy(),
+                b'{' => !is_schema(value),
+                b'-' | b'0'..=b'9' => true,
+                _ => false,
+            },
+        }
+    }
+}
+
+/// Whether the member beside it names a secret: `{"name": "x-api-key", "value": …}`.
+fn is_named_secret(value: &Place<'_, '_>) -> bool {
+    let Some(object) = value.object().filter(|_| !value.is_element()) else {
+        return false;
+    };
+    let names = object.fields(["name", "key", "header", "Name", "Key"]);
+    let mut names = names.into_iter().flatten().filter_map(json::Raw::as_str);
+    names.any(|name| sensitivity(&name) == Sensitivity::Secret)
+}
+
+/// Whether an object says what a secret looks like, or says nothing: a JSON Schema has a member of this name too.
+fn is_schema(value: &Place<'_, '_>) -> bool {
+    const MEMBERS: [&str; 9] = [
+        "$ref",
+        "allOf",
+        "anyOf",
+        "const",
+        "description",
+        "enum",
+        "oneOf",
+        "properties",
+        "type",
+    ];
+    let told = value.value().fields(MEMBERS);
+    let is_empty = value.value().entries().next().is_none();
+    is_empty || told.iter().any(Option::is_some)
 }
 
 impl Filter for Policy<'_> {
-    fn string<'t>(&mut self, escaped: &'t str) -> Option<Cow<'t, str>> {
-        let suspect = self.content.redact && redact::may_hold_secret(escaped);
+    fn string<'t>(&mut self, escaped: &'t str, place: &Place<'t, '_>) -> Option<Cow<'t, str>> {
+        if self.content.media.is_described()
+            && let Some(described) = media::at(escaped, place)
+        {
+            self.did.described += 1;
+            return Some(Cow::Owned(described));
+        }
+        if self.content.user_hash_key.is_some() && place.name().is_some_and(users::is_name) {
+            let user = json::unescape(escaped);
+            return Some(Cow::Owned(self.user(&user).into_owned()));
+        }
+        let suspect = self.content.redact.detectors.may_find(escaped);
         let long = self
             .content
             .max_value_bytes
             .is_some_and(|max| escaped.len() > max);
-        (suspect || long).then(|| self.apply(json::unescape(escaped), suspect))
+        let embeds = self.content.media.is_described() && media::may_embed(escaped);
+        if self.root == Root::Outputs && !self.echo.is_empty() {
+            let text = json::unescape(escaped);
+            let told = self.telling(&text);
+            return (told != text || suspect).then(|| Cow::Owned(told.into_owned()));
+        }
+        let changes = suspect || long || embeds || !self.users.is_empty();
+        changes.then(|| self.apply(json::unescape(escaped), suspect))
     }
 
-    fn member(&mut self, escaped: &str, is_string: bool) -> Option<&'static str> {
-        if is_string && self.content.redact && redact::is_secret_name(escaped) {
-            self.redacted += 1;
-            return Some(REDACTED);
+    fn member(&mut self, escaped: &str, value: &Place<'_, '_>) -> Option<&'static str> {
+        let is_secret = self.content.redact.detectors.secrets && self.is_secret(escaped, value);
+        self.did.redacted += usize::from(is_secret);
+        is_secret.then_some(REDACTED)
+    }
+
+    fn name<'t>(&mut self, escaped: &'t str) -> Option<Cow<'t, str>> {
+        let detectors = &self.content.redact.detectors;
+        let suspect = escaped.len() > 6 && detectors.may_find(escaped);
+        if !suspect && self.users.is_empty() {
+            return None;
         }
-        let dropped = !self.content.capture.reasoning && REASONING.contains(&escaped);
-        dropped.then_some(NOT_CAPTURED)
+        let name = json::unescape(escaped);
+        let redacted = detectors.redact(&name).filter(|_| suspect);
+        self.did.redacted += usize::from(redacted.is_some());
+        let hidden = self.users.hidden(redacted.as_deref().unwrap_or(&name));
+        hidden.or(redacted).map(Cow::Owned)
+    }
+
+    fn number(&mut self, number: &str) -> Option<&'static str> {
+        // Cards, accounts and telephones are sometimes numbers.
+        let is_found = number.len() >= 10 && self.content.redact.detectors.redact(number).is_some();
+        self.did.redacted += usize::from(is_found);
+        is_found.then_some(REDACTED)
+    }
+
+    fn value(&mut self, place: &Place<'_, '_>) -> Option<&'static str> {
+        let paths = &self.content.redact.paths;
+        let is_meant = !paths.is_empty() && paths::leads_to(paths, self.root, place);
+        self.did.redacted += usize::from(is_meant);
+        is_meant.then_some(REDACTED)
     }
 }
 
@@ -101,42 +317,4 @@ fn cut(text: &str, max: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::json::{Raw, write_clean};
-    use crate::settings::Settings;
-
-    fn filtered(settings: &str, json: &str) -> (String, usize, usize) {
-        let settings = format!(r#"{{"tracking_uri":"http://localhost:5000",{settings}}}"#);
-        let settings = Settings::parse(&settings).unwrap();
-        let mut policy = Policy::new(&settings.content);
-        let mut out = Vec::new();
-        write_clean(Raw::parse(json).unwrap(), &mut out, 0, &mut policy);
-        (String::from_utf8(out).unwrap(), policy.redacted, policy.cut)
-    }
-
-    #[test]
-    fn secrets_go_before_strings_are_cut() {
-        let text = format!("{}sk-0123456789abcdef", "é\\n".repeat(30));
-        let (out, redacted, cut) = filtered(r#""max_value_bytes":64"#, &format!("[\"{text}\"]"));
-        assert_eq!((redacted, cut), (1, 1));
-        assert!(out.ends_with("é\\n… [37 bytes cut]\"]"), "{out}");
-        assert!(!out.contains("sk-"), "{out}");
-    }
-
-    #[test]
-    fn members_are_replaced_whole() {
-        let json =
-            r#"{"api_key": "a", "access_token":{}, "reasoning_content":"hm", "x":"reasoning"}"#;
-        assert_eq!(
-            filtered(r#""capture":{"reasoning":false}"#, json),
-            (
-                r#"{"api_key": "[REDACTED]", "access_token":{}, "reasoning_content":"[not captured]", "x":"reasoning"}"#
-                    .to_owned(),
-                1,
-                0
-            )
-        );
-        assert_eq!(filtered(r#""redact":false"#, json).0, json);
-    }
-}
+mod tests;

@@ -6,17 +6,18 @@
 
 mod attributes;
 mod children;
+mod chunks;
 mod provider;
 mod trace_data;
 
 use crate::call::{Call, Cost, Exception, Outcome};
 use crate::event::Timestamp;
 use crate::id::{Parent, TraceId};
-use crate::json::{Raw, write_clean};
 use crate::otlp::{SpanHead, SpanWriter, Status};
-use crate::policy::Policy;
+use crate::policy::{Echo, Policy};
 use crate::settings::ParentMode;
 use attributes::Encoder;
+pub use chunks::ChunkLog;
 
 /// The attribute that lists what was put right, replaced or cut.
 const REPAIRS: &str = "llm_logger.repairs";
@@ -36,18 +37,23 @@ pub struct Encoded {
     pub trace: TraceId,
 }
 
-/// Encodes a call. `cost` is what it cost in the end; `events` are a stream's, encoded by [`write_chunk`]; `parent` says what a caller's
+/// Encodes a call. `cost` is what it cost in the end; `chunks` are a stream's; `parent` says what a caller's
 /// `traceparent` means.
 pub fn encode(
     call: &Call<'_>,
     cost: Option<Cost>,
-    events: &[u8],
+    chunks: &ChunkLog,
     parent: ParentMode,
     policy: &mut Policy<'_>,
 ) -> Encoded {
     let joined = call.parent.filter(|_| parent == ParentMode::Join);
     let linked = call.parent.filter(|_| parent == ParentMode::Link);
     let trace = trace_of(call, parent);
+    introduce(call, policy);
+    let mut events = Vec::new();
+    chunks.write(&mut events, policy);
+    let mut exception = Vec::new();
+    let status = write_outcome(&mut exception, &call.outcome, call.end, policy);
     let mut span = SpanWriter::new(&SpanHead {
         trace,
         span: call.ids.span,
@@ -68,8 +74,8 @@ pub fn encode(
     encoder.others(&call.attributes);
     encoder.trace_data(call, joined.is_none());
     encoder.marks();
-    span.events(events);
-    let status = write_outcome(&mut span, &call.outcome, call.end, policy);
+    span.events(&events);
+    span.events(&exception);
     if let Some(Parent {
         trace,
         span: id,
@@ -86,9 +92,34 @@ pub fn encode(
     }
 }
 
+/// Makes the policy acquainted with what the call's other texts must not tell.
+fn introduce(call: &Call<'_>, policy: &mut Policy<'_>) {
+    let capture = policy.content().capture;
+    if policy.content().user_hash_key.is_some() {
+        for user in call.users() {
+            policy.know_user(&user);
+        }
+    }
+    let is_told = call.outputs.is_some() || matches!(call.outcome, Outcome::Failure(_));
+    if (capture.inputs && capture.outputs) || !is_told {
+        return;
+    }
+    let mut echo = Echo::default();
+    if !capture.inputs {
+        for inputs in call.inputs.documents() {
+            echo.add(inputs);
+        }
+    }
+    // The body of an error is what the exception says.
+    if let (false, false, Some(outputs)) = (capture.outputs, call.is_refused(), call.outputs) {
+        echo.add(outputs);
+    }
+    policy.know_unsaid(echo.ready());
+}
+
 /// The exception event of a failure, and the status.
 fn write_outcome(
-    span: &mut SpanWriter,
+    out: &mut Vec<u8>,
     outcome: &Outcome<'_>,
     at: Timestamp,
     policy: &mut Policy<'_>,
@@ -97,7 +128,7 @@ fn write_outcome(
         Outcome::Success => Status::Ok,
         Outcome::Failure(exception) => {
             if let Some(exception) = exception {
-                write_exception(span, exception, at, policy);
+                write_exception(out, exception, at, policy);
             }
             Status::Error
         }
@@ -112,37 +143,20 @@ pub fn trace_of(call: &Call<'_>, parent: ParentMode) -> TraceId {
     }
 }
 
-/// Writes the event of one streamed chunk's choice to `out`: `streaming_chunk` with `delta`, as
-/// litellm's `MlflowLogger` names them. `scratch` is used as it likes.
-pub fn write_chunk(
-    out: &mut Vec<u8>,
-    scratch: &mut Vec<u8>,
-    at: Timestamp,
-    delta: Raw<'_>,
-    policy: &mut Policy<'_>,
-) {
-    SpanWriter::write_event(out, scratch, at, "streaming_chunk", |attributes| {
-        let mut json = Vec::with_capacity(delta.text().len());
-        write_clean(delta, &mut json, 0, policy);
-        attributes.string("delta", &json);
-    });
-}
-
 fn write_exception(
-    span: &mut SpanWriter,
+    out: &mut Vec<u8>,
     exception: &Exception<'_>,
     at: Timestamp,
     policy: &mut Policy<'_>,
 ) {
-    let mut event = Vec::new();
-    SpanWriter::write_event(&mut event, &mut Vec::new(), at, "exception", |attributes| {
-        attributes.string("exception.type", exception.kind.as_bytes());
-        let message = policy.text(&exception.message);
+    SpanWriter::write_event(out, &mut Vec::new(), at, "exception", |attributes| {
+        let kind = policy.telling(&exception.kind);
+        attributes.string("exception.type", kind.as_bytes());
+        let message = policy.telling(&exception.message);
         attributes.string("exception.message", message.as_bytes());
         if let Some(stacktrace) = &exception.stacktrace {
-            let stacktrace = policy.text(stacktrace);
+            let stacktrace = policy.telling(stacktrace);
             attributes.string("exception.stacktrace", stacktrace.as_bytes());
         }
     });
-    span.events(&event);
 }

@@ -244,7 +244,7 @@ fn the_host_has_the_last_word() {
 
 #[test]
 fn an_experiment_can_be_named_by_a_header() {
-    let mut logger = logger(json!({}));
+    let mut logger = logger(json!({"client_experiments": ["other"]}));
     let fields: Vec<(&str, &[u8])> = vec![("x-mlflow-experiment", b"other")];
     let call = logger
         .begin_call(NOW, &start(fields, REQUEST.as_bytes()))

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod aws;
+mod edit;
 mod parts;
 
 use std::fs;

@@ -10,11 +10,14 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use e2e::{Python, Step};
 
-use crate::{cargo, dist};
+use crate::{cargo, dist, fuzz};
 use tally::Tally;
 
 /// The crates whose tests need nothing but the plugin.
 const CRATES: [&str; 3] = ["--workspace", "--exclude=e2e", "--exclude=bench"];
+
+/// How long each fuzz target runs among the tests.
+const FUZZ_SECONDS: u64 = 5;
 
 /// What to test.
 #[derive(Args, Debug, Default)]
@@ -37,12 +40,14 @@ enum Group {
     E2e,
     /// The same with everything going wrong around them
     Chaos,
+    /// The fuzz targets, a few seconds each; each counts as one
+    Fuzz,
 }
 
 impl Selection {
     fn has(&self, group: Group) -> bool {
         if self.only.is_empty() {
-            group != Group::Lint || self.filter.is_none()
+            !matches!(group, Group::Lint | Group::Fuzz) || self.filter.is_none()
         } else {
             self.only.contains(&group)
         }
@@ -73,6 +78,9 @@ pub fn run(selection: &Selection) -> ExitCode {
     if selection.has(Group::E2e) || selection.has(Group::Chaos) {
         end_to_end(&mut tally, selection);
     }
+    if selection.has(Group::Fuzz) {
+        fuzz::check(FUZZ_SECONDS, |what, result| tally.check(what, result));
+    }
     tally.close()
 }
 
@@ -85,6 +93,8 @@ fn lint(tally: &mut Tally) {
         "Check the formatting",
         &mut cargo::command(["fmt", "--all", "--check"]),
     );
+    let mut fuzz = cargo::command(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]);
+    check("Check the formatting of the fuzz targets", &mut fuzz);
     // One profile for lints, tests and binaries, so that dependencies are looked at once. The guests
     // are checked for this machine, since the compiler in use may not have their target.
     let workspace = ["--release", "--locked", "--workspace"];

@@ -7,12 +7,14 @@
 
 mod clean;
 mod node;
+mod place;
 mod raw;
 mod scan;
 mod strings;
 
 pub use clean::{Cleaned, Filter, KeepAll, write_clean};
 pub(crate) use node::Node;
+pub use place::{Place, Step};
 pub use raw::{Kind, Raw};
 pub use scan::ParseError;
 pub use strings::{quoted, unescape, write_str};

@@ -50,6 +50,11 @@ impl<'a> Raw<'a> {
         Ok(Self(text.trim_matches([' ', '\n', '\r', '\t'])))
     }
 
+    /// A value of a validated document.
+    pub(super) fn within(text: &'a str) -> Self {
+        Self(text)
+    }
+
     /// The value as it stands in its document.
     pub fn text(self) -> &'a str {
         self.0

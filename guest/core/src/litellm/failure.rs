@@ -80,7 +80,11 @@ fn standard_traceback<'a>(kwargs: &Kwargs<'a>) -> Option<Cow<'a, str>> {
 
 /// `litellm.exceptions.RateLimitError` is shown as `RateLimitError`, as MLflow's client does.
 fn class_name(path: Cow<'_, str>) -> Cow<'_, str> {
+    let is_path = path
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '<' | '>'));
     match path {
+        _ if !is_path => path,
         Cow::Borrowed(path) => Cow::Borrowed(path.rsplit('.').next().unwrap_or(path)),
         Cow::Owned(path) => Cow::Owned(path.rsplit('.').next().unwrap_or(&path).to_owned()),
     }

@@ -10,8 +10,8 @@ use super::{Payload, Progress};
 use crate::chunks;
 use crate::event::{Context, EventKey, Timestamp};
 use crate::json::Raw;
-use crate::policy::Policy;
-use crate::span;
+use crate::settings::Capture;
+use crate::span::ChunkLog;
 
 /// A stream of which nothing was heard for this long is taken for cancelled.
 pub const IDLE: Duration = Duration::from_secs(15 * 60);
@@ -39,13 +39,13 @@ pub struct Stream {
     pub last: Option<Timestamp>,
     /// When the first chunk came, if that is known for itself, and how many did.
     first: Option<Timestamp>,
-    chunks: u64,
+    count: u64,
     /// Whether its chunks come by the stream hook.
     by_hook: bool,
     /// The events it is made of.
     pub keys: Vec<EventKey>,
-    /// Encoded span events.
-    pub events: Vec<u8>,
+    /// Its chunks, to be shown as span events.
+    pub chunks: ChunkLog,
     /// All chunks' choices: JSON texts, each followed by a comma.
     choices: String,
     /// The last usage that a chunk told.
@@ -65,15 +65,8 @@ impl Streams {
         self.bytes
     }
 
-    /// Adds a chunk, which opens its stream if it is the first. `scratch` is used as it likes.
-    pub fn add(
-        &mut self,
-        id: &str,
-        now: Duration,
-        part: &Part<'_, '_>,
-        policy: &mut Policy<'_>,
-        scratch: &mut Vec<u8>,
-    ) {
+    /// Adds a chunk, which opens its stream if it is the first.
+    pub fn add(&mut self, id: &str, now: Duration, part: &Part<'_, '_>, capture: Capture) {
         if !self.open.contains_key(id) {
             let stream = Stream::new(part);
             self.bytes += stream.bytes;
@@ -82,7 +75,7 @@ impl Streams {
         if let Some(stream) = self.open.get_mut(id) {
             let before = stream.bytes;
             stream.heard = now;
-            stream.add(part, policy, scratch);
+            stream.add(part, capture);
             self.bytes += stream.bytes - before;
         }
     }
@@ -155,10 +148,10 @@ impl Stream {
             start: part.start,
             last: None,
             first: part.came,
-            chunks: 0,
+            count: 0,
             by_hook: part.by_hook,
             keys: Vec::new(),
-            events: Vec::new(),
+            chunks: ChunkLog::default(),
             choices: String::new(),
             usage: None,
             heard: Duration::ZERO,
@@ -168,23 +161,22 @@ impl Stream {
     }
 
     /// Adds what came with an event, its ending one as well.
-    pub fn add(&mut self, part: &Part<'_, '_>, policy: &mut Policy<'_>, scratch: &mut Vec<u8>) {
+    pub fn add(&mut self, part: &Part<'_, '_>, capture: Capture) {
         let held = |stream: &Self| {
             let usage = stream.usage.as_ref().map_or(0, String::len);
-            stream.events.len() + stream.choices.len() + usage
+            stream.chunks.held() + stream.choices.len() + usage
         };
         let before = held(self);
         self.keys.push(part.key);
         let at = part.at.or(part.start);
         self.last = self.last.max(at);
         if let Some(chunk) = part.payload.chunk(part.by_hook) {
-            self.chunks += 1;
-            let outputs = policy.content().capture.outputs;
+            self.count += 1;
             for choice in chunks::choices(chunk) {
-                if policy.content().capture.chunks && outputs {
+                if capture.chunks && capture.outputs {
                     let delta = choice.get("delta").unwrap_or(choice);
-                    let at = at.unwrap_or_default();
-                    span::write_chunk(&mut self.events, scratch, at, delta, policy);
+                    let answer = choice.get("index").and_then(Raw::as_i64).unwrap_or(0);
+                    self.chunks.push(at.unwrap_or_default(), answer, delta);
                 }
                 self.choices.push_str(choice.text());
                 self.choices.push(',');
@@ -201,7 +193,7 @@ impl Stream {
     pub fn progress(&self) -> Progress {
         Progress {
             first: self.first,
-            chunks: self.chunks,
+            chunks: self.count,
         }
     }
 

@@ -9,8 +9,8 @@ use crate::id::{self, SpanId, TraceId};
 use crate::json::Raw;
 use crate::litellm::streams::Part;
 use crate::litellm::{self, Ending, Finished, Payload};
-use crate::policy::Policy;
 use crate::settings::{Experiment, ParentMode};
+use crate::span::ChunkLog;
 
 /// How many calls that ended are remembered: a chunk that comes late is told from a stream that was
 /// never finished, and feedback finds its trace.
@@ -60,6 +60,7 @@ impl Logger {
         event: &Event<'_>,
     ) -> Result<(), EventError> {
         let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        let capture = settings.content.capture;
         let id = payload.stream_id().ok_or_else(|| {
             EventError::InvalidPayload(
                 "a chunk has to name its call: `kwargs.litellm_call_id`, or `response_obj.id`"
@@ -67,9 +68,7 @@ impl Logger {
             )
         })?;
         let part = part(payload, event);
-        let mut policy = Policy::new(&settings.content);
-        self.streams
-            .add(&id, now, &part, &mut policy, &mut self.scratch);
+        self.streams.add(&id, now, &part, capture);
         Ok(())
     }
 
@@ -93,11 +92,10 @@ impl Logger {
                 end: event.end,
                 context: &event.context,
             };
-            return self.emit_event(now, &finished, vec![event.key], &[]);
+            return self.emit_event(now, &finished, vec![event.key], &ChunkLog::default());
         };
         let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
-        let mut policy = Policy::new(&settings.content);
-        stream.add(&part(payload, event), &mut policy, &mut self.scratch);
+        stream.add(&part(payload, event), settings.content.capture);
         let opening = Payload::parse(&stream.opening)?;
         let assembled = stream.assembled(&opening);
         let context = stream.context.with(Some(&event.context));
@@ -117,7 +115,7 @@ impl Logger {
             .copied()
             .filter(|key| *key != event.key)
             .collect();
-        let emitted = self.emit_event(now, &finished, keys, &stream.events);
+        let emitted = self.emit_event(now, &finished, keys, &stream.chunks);
         if let Err(error) = &emitted {
             self.refuse(earlier, error.to_string());
         }
@@ -151,7 +149,7 @@ impl Logger {
                 end: stream.last,
                 context: &context,
             };
-            self.emit_event(now, &finished, keys.clone(), &stream.events)
+            self.emit_event(now, &finished, keys.clone(), &stream.chunks)
         });
         if let Err(error) = emitted {
             self.refuse(keys, error.to_string());
@@ -189,7 +187,7 @@ impl Logger {
         now: Duration,
         finished: &Finished<'_, '_>,
         keys: Vec<EventKey>,
-        events: &[u8],
+        chunks: &ChunkLog,
     ) -> Result<(), EventError> {
         let experiment = self.experiment_of(finished.payload, finished.context)?;
         let call = litellm::call(finished, &experiment.to_string())?;
@@ -207,7 +205,7 @@ impl Logger {
                 return Ok(());
             }
         }
-        let trace = self.emit(now, &call, keys, events, &experiment, ParentMode::Join)?;
+        let trace = self.emit(now, &call, keys, chunks, &experiment, ParentMode::Join)?;
         if let Some(id) = id {
             self.remember(Ended {
                 whole_stream: streamed && succeeded,

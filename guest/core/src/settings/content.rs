@@ -1,18 +1,26 @@
 //! What is in the traces.
 
+use super::redaction::{self, Redaction};
 use super::{Setting, read};
+use crate::policy::UserKey;
 
 /// What is kept, replaced, cut and left out.
 #[derive(Clone, Debug, Default)]
 pub struct Content {
     /// What is kept, per category.
     pub capture: Capture,
-    /// Whether well-known secrets are replaced.
-    pub redact: bool,
+    /// What is replaced.
+    pub redact: Redaction,
+    /// What becomes of images, sound and files.
+    pub media: Media,
+    /// The key of the hashes that stand for users, where they do.
+    pub user_hash_key: Option<UserKey>,
     /// The longest string that is not cut, in bytes of UTF-8.
     pub max_value_bytes: Option<usize>,
     /// The share of traces that is kept, from 0 to 1.
     pub sample_ratio: f64,
+    /// Whether failed calls are kept, whatever the share.
+    pub sample_errors: bool,
     /// What a caller's `traceparent` means; none: as each hook has it.
     pub parent: Option<ParentMode>,
 }
@@ -44,6 +52,23 @@ impl Default for Capture {
             chunks: true,
             headers: false,
         }
+    }
+}
+
+/// What becomes of images, sound and files in Base64.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Media {
+    /// They are carried as they are.
+    #[default]
+    Keep,
+    /// Type, size and digest take their place.
+    Describe,
+}
+
+impl Media {
+    /// Whether they are described.
+    pub fn is_described(self) -> bool {
+        self == Self::Describe
     }
 }
 
@@ -88,16 +113,36 @@ pub(super) const TABLE: &[Setting] = &[
     .default(
         r#"{"inputs":true,"outputs":true,"tools":true,"reasoning":true,"chunks":true,"headers":false}"#,
     ),
+    redaction::SETTING,
     Setting::new(
-        "redact",
-        "Whether API keys, access tokens and bearer credentials of well-known forms are replaced by \
-         `[REDACTED]` wherever they occur.",
+        "media",
+        "What becomes of images, sound and files in Base64: `\"describe\"`, their type, size and SHA-256 take their place; \
+         `\"keep\"`, they are carried as they are.",
         |settings, value| {
-            settings.content.redact = read::truth(value)?;
+            settings.content.media = match read::text(value)?.as_str() {
+                "describe" => Media::Describe,
+                "keep" => Media::Keep,
+                other => return Err(format!("\"describe\" or \"keep\" expected, found \"{other}\"")),
+            };
             Ok(())
         },
     )
-    .default("true"),
+    .default(r#""describe""#),
+    Setting::new(
+        "user_hash_key",
+        "A key of at least 16 characters: users are told by a hash (HMAC-SHA256) and never by name, in the trace's user and \
+         wherever a request, a tag, a header field or a text names them. The same key gives the same hashes. Left out: \
+         users are told by name.",
+        |settings, value| {
+            let key = read::text(value)?;
+            if key.len() < 16 {
+                return Err("at least 16 characters expected: a short key could be guessed".to_owned());
+            }
+            settings.content.user_hash_key = Some(UserKey::new(&key));
+            Ok(())
+        },
+    )
+    .secret(),
     Setting::new(
         "max_value_bytes",
         "The longest string value kept whole, in bytes; longer ones are cut and say so. Left out: \
@@ -109,8 +154,9 @@ pub(super) const TABLE: &[Setting] = &[
     ),
     Setting::new(
         "sample_ratio",
-        "The share of traces that is kept, from 0 to 1. The decision follows from the trace id, so that \
-         every call of a trace is decided alike.",
+        "The share of traces that is kept, from 0 to 1. A call with a caller follows the caller's `sampled` flag; otherwise \
+         the decision follows from the trace id, so that every call of a trace is decided alike. With 1 everything is \
+         kept.",
         |settings, value| {
             let ratio = value.as_f64().filter(|ratio| (0.0..=1.0).contains(ratio));
             settings.content.sample_ratio =
@@ -119,6 +165,15 @@ pub(super) const TABLE: &[Setting] = &[
         },
     )
     .default("1"),
+    Setting::new(
+        "sample_errors",
+        "Whether failed calls are kept where `sample_ratio` would leave them out.",
+        |settings, value| {
+            settings.content.sample_errors = read::truth(value)?;
+            Ok(())
+        },
+    )
+    .default("false"),
     Setting::new(
         "parent",
         "What a caller's `traceparent` means: `\"join\"`, the call becomes a child in the caller's trace, \

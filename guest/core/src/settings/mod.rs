@@ -8,12 +8,14 @@ mod delivery;
 mod prices;
 mod proxy;
 mod read;
+mod redaction;
 pub mod routes;
 mod server;
 
-pub use content::{Capture, Content, ParentMode};
+pub use content::{Capture, Content, Media, ParentMode};
 pub use delivery::Delivery;
 pub use proxy::{Proxy, Upstream};
+pub use redaction::Redaction;
 pub use server::{Credentials, Experiment, Protocol, Server};
 
 use crate::json::{Kind, Raw};
@@ -30,6 +32,8 @@ pub struct Settings {
     pub content: Content,
     /// Which go to which experiment.
     pub routes: Vec<routes::Route>,
+    /// Which of them clients may ask for.
+    pub clients: routes::Clients,
     /// What models cost.
     pub prices: Prices,
     /// What only a proxy is told.

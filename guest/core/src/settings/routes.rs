@@ -3,6 +3,29 @@
 use super::{Setting, read};
 use crate::json::{Kind, Raw};
 
+/// Which experiments clients may ask for by a header field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Clients {
+    /// None: what they ask for is not heard.
+    #[default]
+    Closed,
+    /// These.
+    Listed(Vec<String>),
+    /// Any: they are trusted.
+    Open,
+}
+
+impl Clients {
+    /// Whether a client may ask for an experiment of this name.
+    pub fn may_ask_for(&self, name: &str) -> bool {
+        match self {
+            Self::Closed => false,
+            Self::Listed(names) => names.iter().any(|listed| listed == name),
+            Self::Open => true,
+        }
+    }
+}
+
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -28,12 +51,34 @@ pub enum By {
     Header(String),
 }
 
-pub(super) const TABLE: &[Setting] = &[Setting::new(
+pub(super) const TABLE: &[Setting] = &[ROUTES, CLIENTS];
+
+const CLIENTS: Setting = Setting::new(
+    "client_experiments",
+    "Which experiments the clients of a gateway may ask for by the header field `x-mlflow-experiment`: `false`, none, what they \
+     ask for is not heard; a list of names; or `true`, any, and their tags count for `routes` too. What the host says of \
+     the experiment is always heard.",
+    |settings, value| {
+        settings.clients = match value.kind() {
+            Kind::Bool if value.as_bool() == Some(true) => Clients::Open,
+            Kind::Bool => Clients::Closed,
+            Kind::Array => {
+                let names = value.items().map(read::text);
+                Clients::Listed(names.collect::<Result<_, _>>()?)
+            }
+            _ => return Err(read::expected("true, false or a list of names", value)),
+        };
+        Ok(())
+    },
+)
+.default("false");
+
+const ROUTES: Setting = Setting::new(
     "routes",
     "Rules that send calls to experiments by tenant: a list of objects `{\"by\": \"team\", \"is\": \"search\", \
      \"experiment\": \"search-llm\"}`, of which the first that fits counts. `by` is `team`, `key_alias`, \
      `organization`, `tag:NAME` or `header:NAME`; without `is` any value fits; `{value}` in the \
-     experiment's name stands for the value. What the host says of the experiment goes before, \
+     experiment's name stands for the value. Of captured calls, tags are those that the host gave. What the host says of the experiment goes before, \
      `experiment_name` is for what no rule fits.",
     |settings, value| {
         if value.kind() != Kind::Array {
@@ -45,7 +90,7 @@ pub(super) const TABLE: &[Setting] = &[Setting::new(
         settings.routes = rules.collect::<Result<_, _>>()?;
         Ok(())
     },
-)];
+);
 
 fn route(rule: Raw<'_>) -> Result<Route, String> {
     let (mut by, mut is, mut experiment) = (None, None, None);

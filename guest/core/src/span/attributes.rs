@@ -3,9 +3,10 @@
 use super::provider::opentelemetry_name;
 use super::{LEVEL_ERROR, LEVEL_INFO, REPAIRS};
 use crate::call::{Attribute, Call, Cost, Inputs, Outcome, Usage};
-use crate::json::{self, Cleaned, Kind, Node, Raw, write_clean};
+use crate::json::{self, Cleaned, Filter, Kind, Node, Raw, write_clean};
 use crate::otlp::Attributes;
-use crate::policy::Policy;
+use crate::policy::{self, Policy, Root};
+use crate::redact::REDACTED;
 
 /// Attributes that the GenAI conventions have as lists of strings, where APIs take a text as well.
 const LISTS: [&str; 2] = [
@@ -34,38 +35,28 @@ impl Encoder<'_, '_, '_> {
         self.attributes.int("mlflow.spanLogLevel", level);
         match &call.inputs {
             _ if !capture.inputs => {}
-            Inputs::Whole(inputs) if !capture.tools && inputs.kind() == Kind::Object => {
-                self.without_tools("mlflow.spanInputs", *inputs);
-            }
-            Inputs::Whole(inputs) => self.json("mlflow.spanInputs", *inputs),
+            Inputs::Whole(inputs) => self.document("mlflow.spanInputs", Root::Inputs, *inputs),
             Inputs::Members(members) => {
-                let kept = |name| capture.tools || !matches!(name, "tools" | "functions");
+                let kept =
+                    |name| capture.tools || !matches!(name, "tools" | "functions" | "tool_choice");
                 let members = members.iter().filter(|(name, _)| kept(*name));
                 self.object("mlflow.spanInputs", members);
             }
         }
         if let (true, Some(outputs)) = (capture.outputs, call.outputs) {
-            self.json("mlflow.spanOutputs", outputs);
+            self.document("mlflow.spanOutputs", Root::Outputs, outputs);
         }
-        if let (true, Some(tools)) = (capture.tools, call.tools) {
+        // They repeat a part of the inputs, in another form.
+        let tools = call
+            .tools
+            .filter(|_| capture.tools && !self.policy.has_paths(Root::Input("tools")));
+        if let Some(tools) = tools {
             self.json("mlflow.chat.tools", tools);
         }
         if let Some(format) = call.message_format {
             self.attributes
                 .string("mlflow.message.format", format.as_bytes());
         }
-    }
-
-    /// A request's body, less the members that hold tools.
-    fn without_tools(&mut self, key: &str, inputs: Raw<'_>) {
-        const TOOLS: [&str; 3] = ["tools", "functions", "toolConfig"];
-        let kept = inputs
-            .entries()
-            .filter(|(name, _)| !TOOLS.contains(&name.as_ref()));
-        let kept = kept.map(|(name, value)| (name.into_owned(), Node::from(value)));
-        let kept = Node::Object(kept.collect());
-        let kept = kept.json();
-        self.json(key, Raw::parse(&kept).unwrap_or(Raw::NULL));
     }
 
     /// Who answered.
@@ -91,7 +82,11 @@ impl Encoder<'_, '_, '_> {
                 .string("gen_ai.operation.name", operation.as_bytes());
         }
         if !reasons.is_empty() {
-            self.strings("gen_ai.response.finish_reasons", reasons);
+            let reasons: Vec<_> = reasons
+                .iter()
+                .map(|reason| self.policy.text(reason).into_owned())
+                .collect();
+            self.strings("gen_ai.response.finish_reasons", &reasons);
         }
     }
 
@@ -140,11 +135,16 @@ impl Encoder<'_, '_, '_> {
     pub(super) fn others(&mut self, attributes: &[(&'static str, Attribute<'_>)]) {
         let capture = self.policy.content().capture;
         for (key, value) in attributes {
+            if *key == "gen_ai.request.stop_sequences" && !capture.inputs {
+                continue;
+            }
             match value {
                 Attribute::Text(text) => self.text(key, text),
                 Attribute::Json(raw) if LISTS.contains(key) => self.list(key, *raw),
                 Attribute::Json(raw) => self.json(key, *raw),
-                Attribute::Output(raw) if capture.outputs => self.json(key, *raw),
+                Attribute::Output(raw) if capture.outputs => {
+                    self.document(key, Root::Outputs, *raw)
+                }
                 Attribute::Headers(raw) if capture.headers => self.json(key, *raw),
                 Attribute::Output(_) | Attribute::Headers(_) => {}
                 Attribute::Int(value) => self.attributes.int(key, *value),
@@ -156,11 +156,19 @@ impl Encoder<'_, '_, '_> {
 
     /// What was put right, replaced or cut.
     pub(super) fn marks(&mut self) {
-        if self.policy.redacted > 0 {
-            self.repairs.push("secrets were replaced (`redact`)");
-        }
-        if self.policy.cut > 0 {
-            self.repairs.push("values were cut (`max_value_bytes`)");
+        let did = self.policy.did;
+        for (count, repair) in [
+            (did.redacted, "secrets were replaced (`redact`)"),
+            (did.cut, "values were cut (`max_value_bytes`)"),
+            (did.described, "media were described (`media`)"),
+            (
+                did.unsaid,
+                "texts repeated what is not captured (`capture`)",
+            ),
+        ] {
+            if count > 0 {
+                self.repairs.push(repair);
+            }
         }
         if self.repairs.is_empty() {
             return;
@@ -194,8 +202,25 @@ impl Encoder<'_, '_, '_> {
     }
 
     pub(super) fn text(&mut self, key: &str, text: &str) {
-        let text = self.policy.text(text);
+        let text = match key {
+            "litellm.user" | "litellm.end_user" => self.policy.user(text),
+            _ => self.policy.text(text),
+        };
         self.attributes.text(key, &text);
+    }
+
+    /// What was asked or answered: without the categories that are not captured, and with paths into it.
+    pub(super) fn document(&mut self, key: &str, root: Root, raw: Raw<'_>) {
+        self.policy.within(root);
+        if self.policy.replaces_all() {
+            self.attributes.string(key, REDACTED.as_bytes());
+        } else {
+            match policy::hide(raw, self.policy.content().capture) {
+                Some(left) => self.json(key, Raw::parse(&left).unwrap_or(Raw::NULL)),
+                None => self.json(key, raw),
+            }
+        }
+        self.policy.within(Root::Other);
     }
 
     /// A JSON value, as the kind of attribute that MLflow shows as that value.
@@ -203,7 +228,14 @@ impl Encoder<'_, '_, '_> {
         match raw.kind() {
             Kind::Null => self.attributes.null(key),
             Kind::Bool => self.attributes.bool(key, raw.as_bool() == Some(true)),
-            Kind::String => self.text(key, &raw.as_str().unwrap_or_default()),
+            Kind::String => {
+                let text = raw.as_str().unwrap_or_default();
+                let text = self.policy.whole(&text);
+                self.attributes.text(key, &text);
+            }
+            Kind::Number if self.policy.number(raw.text()).is_some() => {
+                self.attributes.string(key, REDACTED.as_bytes());
+            }
             Kind::Number => match (raw.text().parse(), raw.as_f64()) {
                 (Ok(integer), _) => self.attributes.int(key, integer),
                 (_, Some(float)) if raw.text().contains(['.', 'e', 'E']) => {
@@ -240,9 +272,21 @@ impl Encoder<'_, '_, '_> {
             }
             json::write_str(name, &mut self.scratch);
             self.scratch.extend_from_slice(b": ");
-            let cleaned = write_clean(*value, &mut self.scratch, 1, self.policy);
-            self.note(cleaned);
+            let hidden = policy::hide(*value, self.policy.content().capture);
+            let value = hidden
+                .as_deref()
+                .map_or(*value, |left| Raw::parse(left).unwrap_or(Raw::NULL));
+            self.policy.within(Root::Input(name));
+            if self.policy.replaces_all() {
+                json::write_str(REDACTED, &mut self.scratch);
+            } else if let ("user", Some(user)) = (*name, value.as_str()) {
+                json::write_str(&self.policy.user(&user), &mut self.scratch);
+            } else {
+                let cleaned = write_clean(value, &mut self.scratch, 1, self.policy);
+                self.note(cleaned);
+            }
         }
+        self.policy.within(Root::Other);
         self.scratch.push(b'}');
         self.attributes.string(key, &self.scratch);
     }

@@ -5,7 +5,7 @@ use super::write_outcome;
 use crate::call::{Call, Child};
 use crate::id::{self, TraceId};
 use crate::otlp::{SpanHead, SpanWriter};
-use crate::policy::Policy;
+use crate::policy::{Policy, Root};
 
 /// Encodes a call's children, whose ids follow from its own.
 pub(super) fn encode(
@@ -26,7 +26,9 @@ pub(super) fn encode(
             end: child.end,
         });
         attributes(&mut span, child, policy);
-        let status = write_outcome(&mut span, &child.outcome, child.end, policy);
+        let mut exception = Vec::new();
+        let status = write_outcome(&mut exception, &child.outcome, child.end, policy);
+        span.events(&exception);
         encoded.push(span.finish(status, flags));
     }
     encoded
@@ -44,10 +46,10 @@ fn attributes(span: &mut SpanWriter, child: &Child<'_>, policy: &mut Policy<'_>)
         .attributes
         .string("mlflow.spanType", child.span_type.as_bytes());
     if let (true, Some(inputs)) = (capture.inputs, child.inputs) {
-        encoder.json("mlflow.spanInputs", inputs);
+        encoder.document("mlflow.spanInputs", Root::Inputs, inputs);
     }
     if let (true, Some(outputs)) = (capture.outputs, child.outputs) {
-        encoder.json("mlflow.spanOutputs", outputs);
+        encoder.document("mlflow.spanOutputs", Root::Outputs, outputs);
     }
     encoder.others(&child.attributes);
 }

@@ -3,8 +3,6 @@
 //! MLflow takes it from the attributes of the root span; of a child it stays an attribute. Limits as
 //! measured against MLflow 3.17.2: a tag's key 250 characters, its value 4096, metadata 250.
 
-use std::borrow::Cow;
-
 use super::attributes::Encoder;
 use crate::call::Call;
 use crate::json;
@@ -19,10 +17,12 @@ impl Encoder<'_, '_, '_> {
     pub(super) fn trace_data(&mut self, call: &Call<'_>, is_root: bool) {
         let trace = &call.trace;
         if let Some(session) = &trace.session {
-            self.limited("session.id", session, METADATA_MAX);
+            let session = self.policy.text(session).into_owned();
+            self.limited("session.id", &session, METADATA_MAX);
         }
         if let Some(user) = &trace.user {
-            self.limited("user.id", user, METADATA_MAX);
+            let user = self.policy.user(user).into_owned();
+            self.limited("user.id", &user, METADATA_MAX);
         }
         if let Some((name, version)) = &trace.prompt {
             self.text("gen_ai.prompt.name", name);
@@ -38,15 +38,17 @@ impl Encoder<'_, '_, '_> {
                 continue;
             }
             seen.push(key);
-            if let Err(repair) = accepted(key) {
+            let shown = self.policy.text(key);
+            if let Err(repair) = accepted(&shown) {
                 self.repairs.push(repair);
                 continue;
             }
-            named |= key == TRACE_NAME;
-            self.limited(&format!("{TAG_PREFIX}{key}"), value, VALUE_MAX);
+            named |= shown == TRACE_NAME;
+            let value = self.policy.named(key, value).into_owned();
+            self.limited(&format!("{TAG_PREFIX}{shown}"), &value, VALUE_MAX);
         }
         if is_root && !named {
-            let name = Cow::Borrowed(call.name.as_ref());
+            let name = self.policy.text(&call.name).into_owned();
             self.limited(&format!("{TAG_PREFIX}{TRACE_NAME}"), &name, VALUE_MAX);
         }
     }
@@ -54,17 +56,17 @@ impl Encoder<'_, '_, '_> {
     /// MLflow links a trace to versions of prompts in its registry.
     fn linked_prompt(&mut self, name: &str, version: &str) {
         let mut json = b"[{\"name\":".to_vec();
-        json::write_str(name, &mut json);
+        json::write_str(&self.policy.text(name), &mut json);
         json.extend_from_slice(b",\"version\":");
-        json::write_str(version, &mut json);
+        json::write_str(&self.policy.text(version), &mut json);
         json.extend_from_slice(b"}]");
         self.attributes.string("mlflow.linkedPrompts", &json);
     }
 
+    /// A text that went through the policy, cut to MLflow's limit.
     fn limited(&mut self, key: &str, value: &str, max: usize) {
-        let value = self.policy.text(value);
         match value.char_indices().nth(max) {
-            None => self.attributes.text(key, &value),
+            None => self.attributes.text(key, value),
             Some((end, _)) => {
                 self.repairs
                     .push("tags or metadata were cut to MLflow's limit");

@@ -6,6 +6,8 @@ use super::{WireCall, body, formats, provider};
 use crate::event::CallStart;
 use crate::json::Raw;
 use crate::litellm::streams::OwnedContext;
+use crate::settings::routes::Clients;
+use crate::span::ChunkLog;
 
 /// What an open call takes beside its bodies.
 const OVERHEAD: usize = 1024;
@@ -20,8 +22,10 @@ fn asks_for_stream(request: Raw<'_>, path: &str) -> bool {
 
 impl WireCall {
     /// A call as its request tells it; `room` bounds what the body may decode to.
-    pub(super) fn new(start: &CallStart<'_>, room: usize) -> Self {
-        let told = Told::by(&start.headers);
+    pub(super) fn new(start: &CallStart<'_>, room: usize, clients: &Clients) -> Self {
+        let mut told = Told::by(&start.headers);
+        told.experiment = told.experiment.filter(|name| clients.may_ask_for(name));
+        let tags = told.tags.len();
         let path = start.path.split('?').next().unwrap_or_default();
         let content = Content::of(&start.headers);
         let (inputs, is_cut) = body::request(&content, start.body, room);
@@ -51,16 +55,21 @@ impl WireCall {
             format,
             headers: headers::json(&start.headers),
             context: OwnedContext::from(&told.beneath(start)),
+            untrusted_tags: if *clients == Clients::Open { 0 } else { tags },
             streams: asks_for_stream(request, path),
             inputs,
             is_cut,
             response: Response::default(),
-            events: Vec::new(),
+            chunks: ChunkLog::default(),
         }
     }
 
     /// Bytes held.
     pub(super) fn held(&self) -> usize {
-        OVERHEAD + self.inputs.len() + self.headers.len() + self.events.len() + self.response.held()
+        OVERHEAD
+            + self.inputs.len()
+            + self.headers.len()
+            + self.chunks.held()
+            + self.response.held()
     }
 }

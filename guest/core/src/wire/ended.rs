@@ -13,7 +13,6 @@ use crate::event::{Context, EventError, Timestamp};
 use crate::id::{self, Ids};
 use crate::json::Raw;
 use crate::logger::{Ended, Logger};
-use crate::policy::Policy;
 use crate::settings::ParentMode;
 use crate::settings::routes::By;
 
@@ -35,8 +34,8 @@ impl Logger {
         let response = std::mem::take(&mut wire.response);
         wire.response.status = response.status;
         let mut show = Show {
-            events: &mut wire.events,
-            policy: &mut Policy::new(&settings.content),
+            chunks: &mut wire.chunks,
+            capture,
             at,
             first: None,
         };
@@ -77,8 +76,8 @@ impl Logger {
         };
         let call = call::call(&wire, read);
         let keys = vec![wire.key];
-        let events = &wire.events;
-        let trace = self.emit(now, &call, keys, events, &experiment, ParentMode::Link)?;
+        let chunks = &wire.chunks;
+        let trace = self.emit(now, &call, keys, chunks, &experiment, ParentMode::Link)?;
         if let Some(id) = &wire.id {
             self.remember(Ended::new(id, &experiment, trace, call.start));
         }
@@ -103,7 +102,8 @@ impl Logger {
 fn routed_by<'w>(wire: &'w WireCall, context: &Context<'w>, by: &By) -> Option<Cow<'w, str>> {
     match by {
         By::Tag(name) => {
-            let tag = context.tags.iter().rev().find(|(key, _)| key == name);
+            let trusted = context.tags.iter().skip(wire.untrusted_tags);
+            let tag = trusted.rev().find(|(key, _)| key == name);
             tag.map(|(_, value)| Cow::Borrowed(*value))
         }
         By::Header(name) => Raw::parse(&wire.headers).ok()?.get(name)?.as_str(),

@@ -28,7 +28,6 @@ mod reasoning;
 mod response;
 mod stream;
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::event::{CallStart, EventError, EventKey, Happening, Timestamp};
@@ -36,7 +35,7 @@ use crate::litellm::streams::OwnedContext;
 use crate::logger::Logger;
 use crate::otlp::SpanWriter;
 use crate::policy::Policy;
-use crate::redact;
+use crate::span::ChunkLog;
 use formats::Format;
 use headers::Content;
 use response::{Expected, Response};
@@ -61,6 +60,8 @@ pub(crate) struct WireCall {
     /// The request's header fields, as JSON.
     headers: String,
     context: OwnedContext,
+    /// How many of its tags, the first, the client gave, to which no rule listens.
+    untrusted_tags: usize,
     /// The request's body, as JSON.
     inputs: String,
     /// Whether the request asks for a stream.
@@ -68,7 +69,7 @@ pub(crate) struct WireCall {
     /// Whether some of the request could not be read.
     is_cut: bool,
     response: Response,
-    events: Vec<u8>,
+    chunks: ChunkLog,
 }
 
 /// How a captured call ended.
@@ -81,7 +82,9 @@ impl Logger {
     /// Begins a call; the number names it from then on.
     pub fn begin_call(&mut self, now: Duration, start: &CallStart<'_>) -> Result<u64, EventError> {
         self.make_room(now, start.body.len())?;
-        let call = WireCall::new(start, self.room()?);
+        let room = self.room()?;
+        let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        let call = WireCall::new(start, room, &settings.clients);
         let number = self.next_call;
         self.next_call += 1;
         self.calls.insert(number, call);
@@ -117,12 +120,12 @@ impl Logger {
     ) -> Result<(), EventError> {
         let room = self.room()?;
         let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
-        let mut policy = Policy::new(&settings.content);
+        let capture = settings.content.capture;
         self.calls.update(call, |call| {
             call.last = at;
             let mut show = Show {
-                events: &mut call.events,
-                policy: &mut policy,
+                chunks: &mut call.chunks,
+                capture,
                 at,
                 first: None,
             };
@@ -165,12 +168,15 @@ impl Logger {
             Happening::Guardrail => "guardrail",
             Happening::CacheHit => "cache_hit",
         };
+        let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        let mut policy = Policy::new(&settings.content);
         self.calls.update(call, |call| {
-            SpanWriter::write_event(&mut call.events, &mut Vec::new(), at, name, |attributes| {
-                if let Some(detail) = detail {
-                    let detail = redact::redact(detail).map_or(Cow::Borrowed(detail), Cow::Owned);
-                    attributes.string("detail", detail.as_bytes());
-                }
+            call.chunks.event(|out| {
+                SpanWriter::write_event(out, &mut Vec::new(), at, name, |attributes| {
+                    if let Some(detail) = detail {
+                        attributes.string("detail", policy.text(detail).as_bytes());
+                    }
+                });
             });
         })
     }

@@ -83,13 +83,7 @@ impl Response {
     }
 
     /// A part of its body has come, for which there is this much room.
-    pub fn push(
-        &mut self,
-        bytes: &[u8],
-        room: usize,
-        expected: Expected<'_>,
-        show: &mut Show<'_, '_>,
-    ) {
+    pub fn push(&mut self, bytes: &[u8], room: usize, expected: Expected<'_>, show: &mut Show<'_>) {
         self.bytes += bytes.len();
         let first_byte = *self.first_byte.get_or_insert(show.at);
         if self.missing > 0 {
@@ -119,7 +113,7 @@ impl Response {
         room: usize,
         finished: bool,
         expected: Expected<'_>,
-        show: &mut Show<'_, '_>,
+        show: &mut Show<'_>,
     ) -> Came {
         let late = self.inflate.comes_at_the_end();
         show.first = self.first_byte.filter(|_| late);
@@ -170,7 +164,7 @@ impl Response {
     fn pass(
         &mut self,
         expected: Expected<'_>,
-        show: &mut Show<'_, '_>,
+        show: &mut Show<'_>,
         decode: &mut dyn FnMut(&mut Inflate, Sink<'_>),
     ) {
         let Self {

@@ -7,8 +7,8 @@ use super::frames::{Frame, Framer};
 use super::reasoning::Marked;
 use crate::event::Timestamp;
 use crate::json::{Node, Raw};
-use crate::policy::Policy;
-use crate::span;
+use crate::settings::Capture;
+use crate::span::ChunkLog;
 
 /// A stream under way.
 #[derive(Debug)]
@@ -37,11 +37,11 @@ pub(super) struct Taken {
 }
 
 /// What a stream's frames are shown with.
-pub(super) struct Show<'s, 'p> {
-    /// Span events, encoded.
-    pub events: &'s mut Vec<u8>,
+pub(super) struct Show<'s> {
+    /// Where they are shown.
+    pub chunks: &'s mut ChunkLog,
     /// What of them is kept.
-    pub policy: &'s mut Policy<'p>,
+    pub capture: Capture,
     /// When the bytes came.
     pub at: Timestamp,
     /// When the first byte came, where that is known better than from the bytes.
@@ -65,13 +65,13 @@ impl Stream {
     }
 
     /// Takes bytes in.
-    pub fn push(&mut self, bytes: &[u8], show: &mut Show<'_, '_>) {
+    pub fn push(&mut self, bytes: &[u8], show: &mut Show<'_>) {
         let Self { framer, taken } = self;
         framer.push(bytes, &mut |frame| taken.take(&frame, show));
     }
 
     /// No more bytes will come.
-    pub fn end(&mut self, show: &mut Show<'_, '_>) {
+    pub fn end(&mut self, show: &mut Show<'_>) {
         let Self { framer, taken } = self;
         framer.end(&mut |frame| taken.take(&frame, show));
     }
@@ -98,7 +98,7 @@ impl Taken {
         self.done || self.answer.is_complete()
     }
 
-    fn take(&mut self, frame: &Frame<'_>, show: &mut Show<'_, '_>) {
+    fn take(&mut self, frame: &Frame<'_>, show: &mut Show<'_>) {
         let data = frame.data.trim();
         if data == "[DONE]" {
             self.done = true;
@@ -127,7 +127,7 @@ impl Taken {
             self.fault = Fault::of_event(frame.event, frame.is_error, data);
         }
         self.grown += self.answer.add(frame.event, data);
-        let capture = show.policy.content().capture;
+        let capture = show.capture;
         if capture.chunks && capture.outputs {
             match self.reasoning.filter(|_| !capture.reasoning) {
                 None => self.show(data, show),
@@ -140,10 +140,13 @@ impl Taken {
     }
 
     /// Shows a frame as chunks that came.
-    fn show(&self, data: Raw<'_>, show: &mut Show<'_, '_>) {
-        let mut scratch = Vec::new();
+    fn show(&self, data: Raw<'_>, show: &mut Show<'_>) {
+        let mut choices = data.get("choices").into_iter().flat_map(Raw::items);
         for chunk in self.answer.chunks(data) {
-            span::write_chunk(show.events, &mut scratch, show.at, chunk, show.policy);
+            let answer = choices
+                .next()
+                .and_then(|choice| choice.get("index")?.as_i64());
+            show.chunks.push(show.at, answer.unwrap_or(0), chunk);
         }
     }
 }

@@ -1,0 +1,251 @@
+//! Names and values in text: `name=value`, `name: value`, `"name": "value"`, `<name>value</name>`.
+//!
+//! Prose and programs have such pairs too. So a value that stands in quotes or as a parameter of a URL is a secret by
+//! its name, another one has to look like one, and what calls a function or reads a variable is none.
+
+use std::ops::Range;
+
+use super::names::{self, Sensitivity};
+use super::text::{
+    before, byte, is_word, looks_random, run, run_before, slice, stands_at, stands_in_any_case,
+};
+
+/// The longest name.
+const NAME: usize = 64;
+
+/// How much of a value decides whether it is a secret.
+const NEAR: usize = 512;
+
+/// A name before a separator.
+pub(super) struct Pair {
+    separator: usize,
+    sensitivity: Sensitivity,
+    /// Where the name begins.
+    start: usize,
+    /// Whether the name is a parameter of a URL, or an element of XML.
+    of_url: bool,
+    of_xml: bool,
+    /// Whether blanks stand before the separator.
+    spaced: bool,
+}
+
+/// The pair around the separator at `at`, if its name tells a secret. It does not look at the value.
+pub(super) fn noticed(text: &[u8], at: usize) -> Option<Pair> {
+    let mark = byte(text, at);
+    let blanks = run_before(text, at, 4, |byte| byte == b' ' || byte == b'\t');
+    let quotes = run_before(text, at - blanks, 8, |byte| {
+        matches!(byte, b'"' | b'\'' | b'`' | b'\\')
+    });
+    let end = at - blanks - quotes;
+    let is_part = |byte| is_word(byte) || byte == b'.';
+    // The last byte tells most names to be none.
+    if !before(text, end, 1).is_ascii_alphabetic() {
+        return None;
+    }
+    let start = end - run_before(text, end, NAME, is_part);
+    let name = slice(text, start, end);
+    let of_url = mark == b'=' && matches!(before(text, start, 1), b'?' | b'&' | b'#');
+    let of_xml = mark == b'>';
+    if of_xml && before(text, start, 1) != b'<' {
+        return None;
+    }
+    let sensitivity = if of_url && names::is_secret_parameter(name) {
+        Sensitivity::Secret
+    } else {
+        names::of_bytes(name)
+    };
+    let pair = Pair {
+        separator: at,
+        sensitivity,
+        start,
+        of_url,
+        of_xml,
+        spaced: blanks > 0,
+    };
+    (sensitivity != Sensitivity::Open).then_some(pair)
+}
+
+impl Pair {
+    /// Where the value is, if it is a secret.
+    pub fn secret(&self, text: &[u8]) -> Option<Range<usize>> {
+        let mut at = self.separator + 1;
+        // `:=`, `=>`; but `==` compares.
+        match (byte(text, self.separator), byte(text, at)) {
+            (b':', b'=') | (b'=', b'>') => at += 1,
+            (_, b'=') => return None,
+            _ => {}
+        }
+        if self.of_xml {
+            let len = run(text, at, |byte| byte != b'<' && byte != b'\n');
+            return (len > 0 && byte(text, at + len) == b'<').then_some(at..at + len);
+        }
+        let blanks = run(text, at, |byte| byte == b' ' || byte == b'\t');
+        at += blanks;
+        let slashes = run(text, at, |byte| byte == b'\\');
+        let quote = byte(text, at + slashes);
+        if matches!(quote, b'"' | b'\'' | b'`') {
+            return self.quoted(text, at, slashes + 1);
+        }
+        if let Some(range) = self.credentials(text, at) {
+            return Some(range);
+        }
+        self.bare(text, at, self.spaced || blanks > 0)
+    }
+
+    /// A value in quotes, which begin at `at` and are as long as `len`.
+    fn quoted(&self, text: &[u8], at: usize, len: usize) -> Option<Range<usize>> {
+        let start = at + len;
+        let open = slice(text, at, start);
+        let rest = text.get(start..).unwrap_or_default();
+        let mut ends =
+            memchr::memmem::find_iter(rest, open).filter(|end| before(rest, *end, 1) != b'\\');
+        let end = start + ends.next().unwrap_or(rest.len());
+        let value = slice(text, start, end);
+        let fits = match self.sensitivity {
+            Sensitivity::Secret => !value.is_empty() && !is_placeholder(value),
+            _ => is_token(value),
+        };
+        fits.then_some(start..end)
+    }
+
+    /// What follows `Authorization:` and `Cookie:`, without quotes.
+    fn credentials(&self, text: &[u8], at: usize) -> Option<Range<usize>> {
+        const SCHEMES: [&str; 9] = [
+            "bearer ",
+            "basic ",
+            "token ",
+            "apikey ",
+            "negotiate ",
+            "digest ",
+            "aws4-hmac-sha256 ",
+            "sharedkey ",
+            "key ",
+        ];
+        let is_of = |name: &[u8]| {
+            let end = slice(text, self.start, self.separator);
+            let end = end
+                .get(end.len().saturating_sub(name.len() + 8)..)
+                .unwrap_or_default();
+            end.to_ascii_lowercase()
+                .windows(name.len())
+                .any(|found| found == name)
+        };
+        let near = slice(text, at, (at + NEAR).min(text.len()));
+        let line = run(near, 0, |byte| {
+            !matches!(byte, b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'`')
+        });
+        if is_of(b"authorization") {
+            let scheme = SCHEMES
+                .iter()
+                .find(|scheme| stands_in_any_case(text, at, scheme.as_bytes()))?;
+            let start = at + scheme.len();
+            let is_list = scheme.starts_with("digest") || scheme.starts_with("aws4");
+            let end = if is_list {
+                at + run(text, at, |byte| !matches!(byte, b'\r' | b'\n'))
+            } else {
+                start
+                    + run(text, start, |byte| {
+                        !byte.is_ascii_whitespace() && !b"\"'<`,;\\".contains(&byte)
+                    })
+            };
+            return (end > start).then_some(start..end);
+        }
+        let has_value = slice(near, 0, line).contains(&b'=');
+        let whole = || {
+            at + run(text, at, |byte| {
+                !matches!(byte, b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'`')
+            })
+        };
+        (is_of(b"cookie") && has_value).then(|| at..whole())
+    }
+
+    /// A value without quotes.
+    fn bare(&self, text: &[u8], at: usize, spaced: bool) -> Option<Range<usize>> {
+        let is_assigned = byte(text, self.separator) == b'=';
+        let ends = |byte: u8| {
+            byte.is_ascii_whitespace()
+                || b"\"'`<>;,(){}[]|\\".contains(&byte)
+                || (is_assigned && byte == b'&')
+        };
+        let near = slice(text, at, (at + NEAR).min(text.len()));
+        let len = run(near, 0, |byte| !ends(byte));
+        let mut value = slice(near, 0, len);
+        // The end of a sentence.
+        while let [rest @ .., b'.' | b':' | b'!' | b'?'] = value {
+            value = rest;
+        }
+        let next = byte(text, at + len);
+        if value.is_empty()
+            || is_placeholder(value)
+            || (!self.of_url && matches!(next, b'(' | b'['))
+        {
+            return None;
+        }
+        let fits = if self.of_url {
+            !value.is_empty()
+        } else if self.sensitivity == Sensitivity::Perhaps {
+            is_token(value)
+        } else if spaced || byte(text, self.separator) == b':' {
+            (value.len() >= 6 && value.iter().any(u8::is_ascii_digit))
+                || (value.len() >= 16 && !value.contains(&b'.') && looks_random(value))
+        } else {
+            value.len() >= 3 && !is_code(value)
+        };
+        let is_cut = len == NEAR;
+        let rest = || {
+            if is_cut {
+                run(text, at + len, |byte| !ends(byte))
+            } else {
+                0
+            }
+        };
+        fits.then(|| at..at + value.len() + rest())
+    }
+}
+
+/// Whether it stands for a value that is elsewhere.
+fn is_placeholder(value: &[u8]) -> bool {
+    value.starts_with(b"${")
+        || value.starts_with(b"{{")
+        || value.starts_with(b"<")
+        || value == b"[REDACTED"
+        || value == super::REDACTED.as_bytes()
+        || value
+            .iter()
+            .all(|byte| matches!(byte, b'*' | b'.' | b'x' | b'X'))
+}
+
+/// Whether a program says so: a variable, an attribute, a constant.
+fn is_code(value: &[u8]) -> bool {
+    const CONSTANTS: [&[u8]; 10] = [
+        b"none",
+        b"null",
+        b"nil",
+        b"true",
+        b"false",
+        b"undefined",
+        b"string",
+        b"str",
+        b"self",
+        b"bool",
+    ];
+    let is_path = value.contains(&b'.')
+        && value
+            .iter()
+            .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'.' | b'_'));
+    is_path
+        || stands_at(value, 0, b"$")
+        || CONSTANTS
+            .iter()
+            .any(|constant| constant.eq_ignore_ascii_case(value))
+}
+
+/// Whether it looks like a token.
+pub(crate) fn is_token(value: &[u8]) -> bool {
+    value.len() >= 16
+        && value
+            .iter()
+            .all(|byte| is_word(*byte) || b".+/=~:".contains(byte))
+        && value.iter().any(u8::is_ascii_digit)
+        && value.iter().any(u8::is_ascii_alphabetic)
+}

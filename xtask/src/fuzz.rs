@@ -1,0 +1,248 @@
+//! `cargo xtask fuzz`: runs the fuzz targets, each for some seconds, from the corpus and from seeds made of fixtures.
+//!
+//! The targets are built with the instrumentation that `cargo fuzz` uses, which the stable compiler has as well, so that
+//! nothing has to be installed; whoever has `cargo fuzz` can use that in `fuzz/` just so (`cargo fuzz run -s none wire`).
+//! No sanitizer: the core forbids `unsafe`, and what a panic, an overflow or a failed assertion shows is what is looked for.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use e2e::step::{Step, succeeds};
+use e2e::{debian, paths};
+
+use crate::cargo;
+
+/// All targets; `fuzz/Cargo.toml` has the same.
+const TARGETS: [&str; 7] = [
+    "wire",
+    "frames",
+    "hooks",
+    "json",
+    "otlp",
+    "configure",
+    "feedback",
+];
+
+/// What `cargo fuzz` passes to the compiler, less the sanitizer: LLVM's SanitizerCoverage, as libFuzzer wants it.
+const FLAGS: [&str; 8] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Cdebug-assertions",
+    "--cfg",
+    "fuzzing",
+];
+
+/// How long to fuzz what.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Only this target
+    target: Option<String>,
+    /// How long each target runs
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Keep what was found to cover more in `fuzz/corpus`, reduced to what is needed for it
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Fuzzes, and says what each target did.
+pub fn run(options: &Options) -> Result<()> {
+    let targets: Vec<_> = match &options.target {
+        None => TARGETS.to_vec(),
+        Some(name) => TARGETS
+            .iter()
+            .copied()
+            .filter(|target| target == name)
+            .collect(),
+    };
+    ensure!(
+        !targets.is_empty(),
+        "no such target; there are {}",
+        TARGETS.join(", ")
+    );
+    let built = build()?;
+    for target in targets {
+        let done = built.fuzz(target, options.seconds)?;
+        println!("{target}: {done}");
+        if options.keep {
+            built.keep(target)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same for the tests: each target is a check.
+pub fn check(seconds: u64, mut tell: impl FnMut(&str, Result<()>)) {
+    match build() {
+        Ok(built) => {
+            for target in TARGETS {
+                let done = built.fuzz(target, seconds);
+                tell(
+                    &format!("fuzz {target}"),
+                    done.map(|done| println!("{target}: {done}")),
+                );
+            }
+        }
+        Err(error) => tell("the fuzz targets build", Err(error)),
+    }
+}
+
+/// Targets that were built.
+struct Built {
+    programs: PathBuf,
+    seeds: PathBuf,
+}
+
+fn build() -> Result<Built> {
+    if !succeeds(Command::new("c++").arg("--version")) {
+        debian::install(&["g++"], "a C++ compiler for libFuzzer")?;
+    }
+    let target = paths::target_dir("fuzz")?;
+    let seeds = target.join("seeds");
+    let mut make = cargo("run", &target);
+    make.args(["--no-default-features", "--example", "seeds", "--"])
+        .arg(&seeds);
+    Step::new("Make seeds of the fixtures").run(&mut make)?;
+    let host = host()?;
+    let mut build = cargo("build", &target);
+    build
+        .args(["--bins", "--target", &host])
+        .env("RUSTFLAGS", FLAGS.join(" "));
+    Step::new("Build the fuzz targets").run(&mut build)?;
+    Ok(Built {
+        programs: target.join(host).join("release"),
+        seeds,
+    })
+}
+
+/// A cargo command in the targets' workspace.
+fn cargo(command: &str, target: &Path) -> Command {
+    let mut cargo = cargo::command([command, "--release"]);
+    cargo.current_dir(folder()).env("CARGO_TARGET_DIR", target);
+    cargo
+}
+
+fn folder() -> PathBuf {
+    paths::root().join("fuzz")
+}
+
+/// The triple of this machine. With a target named, build scripts are not instrumented.
+fn host() -> Result<String> {
+    let told = Command::new("rustc").arg("-vV").output().context("rustc")?;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .context("rustc does not say what machine this is")
+}
+
+impl Built {
+    /// Runs a target; what it found is an error that says how to see it again.
+    fn fuzz(&self, target: &str, seconds: u64) -> Result<String> {
+        let grown = paths::target_dir(&format!("fuzz/corpus/{target}"))?;
+        let artifacts = paths::target_dir(&format!("fuzz/artifacts/{target}"))?;
+        let kept = folder().join("corpus").join(target);
+        let mut fuzz = Command::new(self.programs.join(target));
+        fuzz.arg(format!("-max_total_time={seconds}"))
+            .args([
+                "-max_len=32768",
+                "-timeout=20",
+                "-rss_limit_mb=2048",
+                "-print_final_stats=1",
+                "-verbosity=1",
+            ])
+            .arg(format!("-artifact_prefix={}/", artifacts.display()))
+            .args(
+                [&grown, &kept, &self.seeds.join(target)]
+                    .into_iter()
+                    .filter(|folder| folder.is_dir()),
+            );
+        let limit = Duration::from_secs(seconds * 2 + 120);
+        let finished = Step::new(&format!("Fuzz {target}"))
+            .limit(limit)
+            .tail(30)
+            .attempt(&mut fuzz)?;
+        let output = String::from_utf8_lossy(&std::fs::read(&finished.log)?).into_owned();
+        if !finished.status.success() {
+            let program = self.programs.join(target);
+            bail!(
+                "{target} found something: {}\nIts input is in {}; to see it again: {} FILE",
+                panicked(&output),
+                artifacts.display(),
+                program.display()
+            );
+        }
+        Ok(summary(&output))
+    }
+
+    /// Adds what covers more to the corpus of the repository.
+    fn keep(&self, target: &str) -> Result<()> {
+        let kept = folder().join("corpus").join(target);
+        std::fs::create_dir_all(&kept)?;
+        let mut merge = Command::new(self.programs.join(target));
+        merge
+            .args(["-merge=1", "-max_len=4096"])
+            .arg(&kept)
+            .arg(self.seeds.join(target))
+            .arg(paths::target_dir(&format!("fuzz/corpus/{target}"))?);
+        Step::new(&format!("Reduce the corpus of {target}")).run(&mut merge)?;
+        Ok(())
+    }
+}
+
+/// What a run says at its end.
+fn summary(output: &str) -> String {
+    let number = |label: &str| {
+        let after = output.split(label).last().unwrap_or_default();
+        let digits = after
+            .trim_start()
+            .split(|c: char| !c.is_ascii_digit())
+            .next();
+        digits.unwrap_or_default().to_owned()
+    };
+    let (runs, cover) = (number("number_of_executed_units:"), number("cov: "));
+    format!("{runs} inputs, {cover} places of the code covered")
+}
+
+fn panicked(output: &str) -> String {
+    let lines: Vec<_> = output.lines().collect();
+    let at = lines
+        .iter()
+        .position(|line| line.contains("panicked at") || line.contains("ERROR:"));
+    let at = at.unwrap_or(lines.len().saturating_sub(5));
+    lines[at..]
+        .iter()
+        .take(4)
+        .copied()
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_targets_are_those_of_the_manifest() {
+        let manifest = std::fs::read_to_string(folder().join("Cargo.toml")).unwrap();
+        for target in TARGETS {
+            assert!(
+                manifest.contains(&format!("name = \"{target}\"")),
+                "{target}"
+            );
+        }
+        assert_eq!(manifest.matches("[[bin]]").count(), TARGETS.len());
+    }
+
+    #[test]
+    fn a_run_is_summed_up() {
+        let output = "#7 INITED cov: 12 ft: 3\n#99 DONE   cov: 45 ft: 6\nstat::number_of_executed_units: 99\n";
+        assert_eq!(summary(output), "99 inputs, 45 places of the code covered");
+        assert!(panicked("a\nthread panicked at x:\nno\n").starts_with("thread panicked"));
+    }
+}
