@@ -15,8 +15,10 @@ use toml::de::{DeTable, DeValue};
 
 mod gateway;
 mod read;
+mod spool;
 
 pub use gateway::{Limits, Metrics, Queue, Upstream};
+pub use spool::{DeadLetter, Spool};
 
 use crate::settings::{Layer, Source};
 use read::Reader;
@@ -34,6 +36,8 @@ pub struct Config {
     pub logger: Layer,
     /// Where events are kept until they are delivered.
     pub spool: Option<Spool>,
+    /// Where events are kept that cannot be delivered.
+    pub dead_letter: DeadLetter,
     /// What a call may take.
     pub limits: Limits,
     /// What is waiting to be logged.
@@ -41,17 +45,6 @@ pub struct Config {
     /// How long calls under way, and then their logging, may take when the gateway ends.
     pub drain_timeout: Duration,
 }
-
-/// `[spool]`
-#[derive(Debug)]
-pub struct Spool {
-    /// The directory.
-    pub dir: PathBuf,
-    /// The most it may grow to.
-    pub max_bytes: u64,
-}
-
-const SPOOL_BYTES: u64 = 1 << 30;
 
 /// Something wrong in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,12 +117,10 @@ impl Config {
             logger: root.layer("logger", |key| {
                 Source::File(path.to_owned(), lines.of_key(key))
             }),
-            spool: root.table("spool", |spool| {
-                let dir = spool.text("dir").map(PathBuf::from);
-                let max_bytes = spool.count("max_bytes", 1 << 20).unwrap_or(SPOOL_BYTES);
-                let dir = spool.required("dir", dir)?;
-                Some(Spool { dir, max_bytes })
-            }),
+            spool: root.table("spool", spool::spool),
+            dead_letter: root
+                .table("dead_letter", spool::dead_letter)
+                .unwrap_or_default(),
         };
         let mut faults = root.finish();
         faults.extend(gateway::repeated_prefixes(&config.upstreams));

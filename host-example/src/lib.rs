@@ -20,7 +20,8 @@
 //! An [`Engine`] holds the pool, a [`Plugin`] the compiled code, a [`Logger`] one instance with its
 //! memory and its sandbox: it reaches the configured server and nothing else, grows to a limit, and
 //! is stopped when a call computes for too long. [`blocking::Logger`] is the same for callers that
-//! are not async.
+//! are not async. [`delivery::Delivery`] is a queue before a crew of instances, with a spool on disk: what
+//! is logged through it survives the process.
 
 #![forbid(unsafe_code)]
 
@@ -40,6 +41,7 @@ mod pending;
 mod plugin;
 pub mod replay;
 mod settings;
+pub mod spool;
 mod state;
 mod timed;
 mod tls;
@@ -47,6 +49,7 @@ mod tls;
 pub use call::{Call, CallEvent, CallStart, Failure, Header, Timestamp};
 pub use engine::{CodeCache, Engine, EngineError, Limits};
 pub use error::{LoggerError, Refusal};
+pub use gateway::delivery;
 pub use logger::{DeliveryReport, Description, Event, FlushMode, HookedEvent, Logger, Stats};
 pub use origin::Origin;
 pub use plugin::{LoadError, Plugin};

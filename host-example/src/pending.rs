@@ -37,13 +37,12 @@ impl<E: Keyed> Pending<E> {
         self.events.insert(event.key(), event);
     }
 
-    /// Lets go of an event and tells its size. None: there is no such event, as when a report
-    /// names it twice.
-    pub fn remove(&mut self, key: u64) -> Option<usize> {
-        let size = self.events.remove(&key)?.size();
-        self.bytes -= size;
+    /// Lets go of an event. None: there is no such event, as when a report names it twice.
+    pub fn remove(&mut self, key: u64) -> Option<E> {
+        let event = self.events.remove(&key)?;
+        self.bytes -= event.size();
         self.unlogged.remove(&key);
-        Some(size)
+        Some(event)
     }
 
     /// An instance holds the event now.
@@ -73,6 +72,17 @@ impl<E: Keyed> Pending<E> {
             first || sum <= bytes
         });
         within.collect()
+    }
+
+    /// The event, if no instance holds it.
+    pub fn unlogged_one(&self, key: u64) -> Option<&E> {
+        let unlogged = self.unlogged.contains(&key);
+        unlogged.then(|| self.events.get(&key)).flatten()
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.events.len()
     }
 
     /// Whether some event is held by no instance.

@@ -25,10 +25,9 @@ pub fn send(request: Request) -> Result<Response, TransportError> {
         .headers(headers.filter_map(field))
         .body(request.body);
     let response = builder.send().map_err(|error| failure(&error))?;
-    let retry_after = response
-        .header("retry-after")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let field = |name| response.header(name).and_then(|value| value.to_str().ok());
+    let retry_after = field("retry-after");
+    let retry_after = retry_after.and_then(|value| transport::retry_after(value, field("date")));
     let mut body = Vec::new();
     while body.len() < ANSWER_MAX {
         match response.chunk((ANSWER_MAX - body.len()) as u64) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+mod date;
+
 /// Names a request while it is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
@@ -39,10 +41,21 @@ pub struct Request {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The value of the `retry-after` header field, as sent.
+    /// The value of the `retry-after` header field, in seconds: see [`retry_after`].
     pub retry_after: Option<String>,
     /// The body; the shell may cut it at 64 KiB.
     pub body: Vec<u8>,
+}
+
+/// `Retry-After` in seconds, from the values of that header field and of `Date`: RFC 9110, section 10.2.3.
+/// Where it is a point in time, the server's own clock tells how far away that is.
+pub fn retry_after(value: &str, date: Option<&str>) -> Option<String> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(value.to_owned());
+    }
+    let (until, now) = (date::parse(value)?, date::parse(date?)?);
+    Some(until.saturating_sub(now).max(0).to_string())
 }
 
 /// Why no answer came.
@@ -57,4 +70,42 @@ pub enum TransportError {
     /// The connection broke after the request went out, or anything else.
     #[error("{0}")]
     Other(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_in_time_is_read_by_the_servers_clock() {
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        for (value, expected) in [
+            ("120", Some("120")),
+            (" 0 ", Some("0")),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some("30")),
+            ("Sunday, 06-Nov-94 09:49:37 GMT", Some("3600")),
+            ("Mon Nov  7 08:49:37 1994", Some("86400")),
+            ("Wed, 01 Mar 1995 08:49:37 GMT", Some("9936000")),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some("0")),
+            ("soon", None),
+            ("-5", None),
+            ("", None),
+            ("Sun, 99 Nov 1994 08:00:00 GMT", None),
+            ("Sun, 06 Nov 1994 99999999999999999999:00:00 GMT", None),
+        ] {
+            assert_eq!(retry_after(value, date).as_deref(), expected, "{value}");
+        }
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (text, seconds) in [
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+            ("Tue, 29 Feb 2000 23:59:60 GMT", 951_868_800),
+            ("Wed, 25 Nov 2026 01:02:03 GMT", 1_795_568_523),
+        ] {
+            assert_eq!(date::parse(text), Some(seconds), "{text}");
+        }
+    }
 }

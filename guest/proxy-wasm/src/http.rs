@@ -1,6 +1,6 @@
 //! The core's requests through a cluster of the proxy.
 
-use logger_core::transport::{Method, Request, Response, TransportError};
+use logger_core::transport::{self, Method, Request, Response, TransportError};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 
@@ -71,10 +71,11 @@ pub fn answer(fields: usize, body: usize, cluster: &str) -> Result<Response, Tra
             "{said} (cluster \"{cluster}\")"
         )));
     }
-    let retry_after = value("retry-after").map(|(_, value)| value);
+    let text = |name| value(name).and_then(|(_, value)| std::str::from_utf8(value).ok());
+    let retry_after = text("retry-after");
     Ok(Response {
         status,
-        retry_after: retry_after.map(|value| String::from_utf8_lossy(value).into_owned()),
+        retry_after: retry_after.and_then(|value| transport::retry_after(value, text("date"))),
         body,
     })
 }

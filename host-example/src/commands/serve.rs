@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use host_example::config::{Config, ConfigError};
 use host_example::gateway::{Gateway, StartError};
 use host_example::{Limits, Origin, Plugin, Settings};
+use rustix::process;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{PluginOptions, bad_setting, settings};
@@ -34,6 +35,9 @@ pub struct Options {
 struct Signals {
     end: [Signal; 2],
     reload: Signal,
+    /// A file that grew past the process's limit. Listened to, it is an error of that write instead
+    /// of the process's end.
+    _file_size: Signal,
 }
 
 /// What a signal asks for.
@@ -55,9 +59,6 @@ async fn serve(options: Options) -> Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let mut watched = Watched::new(&options.config);
     let config = Config::load(&options.config)?;
-    if config.spool.is_some() {
-        tracing::warn!("[spool] is not used: what is not delivered is kept in memory alone");
-    }
     // Each worker may be between two instances, and one more judges settings.
     let limits = Limits {
         instances: u32::from(config.queue.workers) * 2 + 2,
@@ -90,12 +91,15 @@ async fn serve(options: Options) -> Result<ExitCode> {
     tokio::select! {
         drained = gateway.drain() => {
             if drained.undelivered > 0 {
-                tracing::error!(calls = drained.undelivered, "calls could not be delivered in time");
+                tracing::error!(calls = drained.undelivered, "calls could not be delivered in time, and are lost");
+            }
+            if drained.spooled > 0 {
+                tracing::warn!(calls = drained.spooled, "calls stay in the spool; the next start delivers them");
             }
             Ok(ExitCode::SUCCESS)
         }
         () = signals.end() => {
-            tracing::error!("ended at once by a second signal; what was not delivered is lost");
+            tracing::error!("ended at once by a second signal; what was not delivered and is in no spool is lost");
             Ok(ExitCode::from(CUT_SHORT))
         }
     }
@@ -167,6 +171,7 @@ impl Signals {
                 listen(SignalKind::interrupt())?,
             ],
             reload: listen(SignalKind::hangup())?,
+            _file_size: listen(SignalKind::from_raw(process::Signal::XFSZ.as_raw()))?,
         })
     }
 

@@ -65,7 +65,7 @@ fn an_empty_file_is_good() {
             .spool
             .unwrap()
             .max_bytes,
-        SPOOL_BYTES
+        spool::SPOOL_BYTES
     );
 }
 
@@ -79,7 +79,7 @@ fn all_faults_are_told_each_with_its_line() {
         (
             2,
             "log: unknown key; known here are `listen`, `drain_timeout_ms`, `metrics`, `limits`, `queue`, \
-             `upstream`, `logger`, `spool`",
+             `upstream`, `logger`, `spool`, `dead_letter`",
         ),
         (4, "metrics.port: unknown key"),
         (3, "metrics.listen: is missing"),

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, Response};
 
-use super::budget::Budget;
+use super::backlog::Backlog;
 use super::metrics::Metrics;
 
 /// What those who watch over the gateway may ask.
@@ -16,7 +16,7 @@ pub(super) struct Admin {
     /// What has been counted.
     pub metrics: Arc<Metrics>,
     /// What is held.
-    pub budget: Arc<Budget>,
+    pub backlog: Arc<Backlog>,
     /// Whether the plugin has its settings and requests are taken.
     pub ready: Arc<AtomicBool>,
 }
@@ -33,7 +33,11 @@ impl Admin {
         match request.uri().path() {
             "/metrics" => self.metrics(),
             "/healthz" => text(StatusCode::OK, "ok\n"),
-            "/readyz" if self.ready.load(Relaxed) => text(StatusCode::OK, "ready\n"),
+            "/readyz" if self.ready.load(Relaxed) => match self.backlog.trouble() {
+                None => text(StatusCode::OK, "ready\n"),
+                // Requests are served all the same.
+                Some(trouble) => text(StatusCode::OK, format!("ready, degraded: {trouble}\n")),
+            },
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             _ => text(
                 StatusCode::NOT_FOUND,
@@ -43,7 +47,7 @@ impl Admin {
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {
-        match self.metrics.encode(&self.budget) {
+        match self.metrics.encode(&self.backlog.gauges()) {
             Ok(metrics) => {
                 let mut response = text(StatusCode::OK, metrics);
                 let kind = HeaderValue::from_static(Metrics::CONTENT_TYPE);

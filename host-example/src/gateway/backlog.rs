@@ -1,21 +1,28 @@
 //! Calls that have ended and wait to be logged.
 //!
-//! The request path pushes and never waits: where there is no room, the oldest call makes room. Workers
-//! take, and say of each call how it was settled. This is where a spool on disk has its place: between
-//! `push` and `settle` a call is owed to the server.
+//! The request path pushes and never waits for anybody. Workers take, and say of each call how it was
+//! settled; in between a call is owed to the server. With a spool a call is on its way to the disk
+//! before its response's end is passed on, and memory holds only as many as the budget has room for; the
+//! others are read back when a worker is ready for them. Without one, the oldest call in memory makes
+//! room for the next.
+
+mod disk;
+mod keep;
+mod shown;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::budget::{Budget, Weight};
+use super::letters::Letters;
 use super::metrics::{Fate, Metrics};
+use super::quiet::Quiet;
 use super::record::Record;
-
-/// How often a loss is told.
-const TELL: Duration = Duration::from_secs(1);
+use crate::spool::{Spool, Ticket};
+use disk::Disk;
 
 /// The queue between the request path and the workers.
 pub(super) struct Backlog {
@@ -23,25 +30,47 @@ pub(super) struct Backlog {
     more: Notify,
     budget: Arc<Budget>,
     metrics: Arc<Metrics>,
+    disk: Option<Disk>,
+    letters: Option<Letters>,
+    next_key: AtomicU64,
+    lost: Quiet,
+    refused: Quiet,
 }
 
 #[derive(Default)]
 struct Waiting {
     calls: VecDeque<Record>,
     closed: bool,
-    /// Calls lost since that was last told.
-    lost: u64,
-    told: Option<Instant>,
+    /// Calls that are being written, and will be back.
+    away: usize,
+}
+
+/// What a worker takes.
+enum Next {
+    Here(Box<Record>),
+    OnDisk(Ticket),
+    Nothing,
+    End,
 }
 
 impl Backlog {
-    /// An empty one.
-    pub fn new(budget: Arc<Budget>, metrics: Arc<Metrics>) -> Self {
+    /// One that holds what the spool held.
+    pub fn new(
+        budget: Arc<Budget>,
+        metrics: Arc<Metrics>,
+        spool: Option<Spool>,
+        letters: Option<Letters>,
+    ) -> Self {
         Self {
             waiting: Mutex::default(),
             more: Notify::new(),
             budget,
+            disk: spool.map(|spool| Disk::new(spool, metrics.clone())),
             metrics,
+            letters,
+            next_key: AtomicU64::new(1),
+            lost: Quiet::default(),
+            refused: Quiet::default(),
         }
     }
 
@@ -50,100 +79,179 @@ impl Backlog {
         &self.budget
     }
 
-    /// Has a call's weight grow, at the expense of the oldest that wait. False: all that is held is
-    /// under way, or with a worker.
+    /// A number that no other call of this process has.
+    pub fn next_key(&self) -> u64 {
+        self.next_key.fetch_add(1, Relaxed)
+    }
+
+    /// Has a call's weight grow, at the expense of those that wait in memory. False: all that is
+    /// held is under way, or with a worker.
     pub fn make_room(&self, weight: &mut Weight, bytes: usize) -> bool {
         while !weight.grow(bytes) {
-            if bytes > self.budget.most() || !self.drop_oldest() {
+            if bytes > self.budget.most() || !self.evict() {
                 return false;
             }
         }
         true
     }
 
-    /// A call has ended.
-    pub fn push(&self, record: Record) {
-        let mut waiting = self.lock();
-        if waiting.closed {
-            self.lose(&mut waiting);
-            return;
+    /// A call has ended. With a spool, its end does not come before this.
+    pub fn push(&self, mut record: Record) {
+        self.metrics.delivery().taken();
+        if let Some(disk) = &self.disk
+            && !disk.write(&mut record, |calls| self.lose(calls, disk.full()))
+        {
+            self.metrics.delivery().unwritten();
         }
-        waiting.calls.push_back(record);
-        self.show(&waiting);
+        let mut waiting = self.lock();
+        match (record.ticket, &self.disk) {
+            // Here what is waiting for workers may have half of the budget: less than that, and
+            // those under way would have to make room for them again and again.
+            (Some(ticket), Some(disk))
+                if waiting.closed || self.budget.held() > self.budget.most() / 2 =>
+            {
+                disk.spool.put_back(ticket);
+            }
+            _ if waiting.closed => self.lose(1, "the gateway ends"),
+            _ => waiting.calls.push_back(record),
+        }
         drop(waiting);
         self.more.notify_one();
     }
 
+    /// A call will end with what is passed on next, if all goes well. Its client may take that for the
+    /// end, so it is written down before.
+    pub fn foresee(&self, record: &mut Record) {
+        if let Some(disk) = &self.disk
+            && record.ticket.is_none()
+        {
+            // Where it is not, the end itself is written as ever.
+            let _ = disk.write(record, |calls| self.lose(calls, disk.full()));
+        }
+    }
+
     /// A call was lost before it could be pushed.
     pub fn count_lost(&self) {
-        self.lose(&mut self.lock());
+        self.metrics.delivery().taken();
+        self.lose(1, QUEUE_FULL);
     }
 
     /// The next call, when there is one. None: there will be none.
     pub async fn take(&self) -> Option<Record> {
         loop {
             let more = self.more.notified();
-            {
-                let mut waiting = self.lock();
-                if let Some(record) = waiting.calls.pop_front() {
-                    self.show(&waiting);
-                    // One notification may stand for several calls.
-                    if !waiting.calls.is_empty() {
-                        self.more.notify_one();
+            match self.next() {
+                Next::Here(record) => return Some(*record),
+                Next::OnDisk(ticket) => {
+                    let disk = self.disk.as_ref()?;
+                    if let Some(record) = disk.read(ticket, self.next_key(), &self.budget) {
+                        return Some(record);
                     }
-                    return Some(record);
+                    self.metrics.delivery().settled(Fate::Dropped);
+                    disk.done(&[ticket]);
                 }
-                if waiting.closed {
-                    return None;
-                }
+                Next::Nothing => more.await,
+                Next::End => return None,
             }
-            more.await;
         }
     }
 
-    /// A worker is done with a call.
+    /// The oldest call, in memory or on the disk.
+    fn next(&self) -> Next {
+        let mut waiting = self.lock();
+        let first = waiting.calls.front();
+        let older = match first {
+            // What is in memory alone is in a hurry.
+            Some(first) if first.ticket.is_none() => None,
+            first => {
+                let limit = first.and_then(|first| first.ticket);
+                let disk = self.disk.as_ref();
+                disk.and_then(|disk| disk.spool.take_before(limit))
+            }
+        };
+        let next = match older {
+            Some(ticket) => Next::OnDisk(ticket),
+            None => match waiting.calls.pop_front() {
+                Some(record) => Next::Here(Box::new(record)),
+                None if waiting.closed && waiting.away == 0 => Next::End,
+                None => Next::Nothing,
+            },
+        };
+        // One notification may stand for several calls.
+        if matches!(next, Next::Here(_) | Next::OnDisk(_)) {
+            self.more.notify_one();
+        }
+        next
+    }
+
+    /// A worker is done with calls: so many have come to this end.
     pub fn settle(&self, fate: Fate) {
-        self.metrics.settled(fate);
+        self.metrics.delivery().settled(fate);
+    }
+
+    /// A call will never be taken, by the server or by the plugin.
+    pub fn refuse(&self, record: &Record, reason: &str) {
+        if let Some(letters) = &self.letters {
+            let written = letters.write(record, reason);
+            self.metrics.delivery().letter(written.is_ok());
+            if let Err(error) = written {
+                let path = letters.path().display();
+                tracing::error!(
+                    call_id = record.start.call_id,
+                    "{path} cannot be written: {error}"
+                );
+            }
+        }
+        self.metrics.delivery().settled(Fate::Refused);
+        let words = || format!("{} (call {})", reason, record.start.call_id);
+        if let Some(told) = self.refused.count(1, words) {
+            self.tell_refused(told);
+        }
+    }
+
+    /// These calls are owed no more.
+    pub fn done(&self, tickets: &[Ticket]) {
+        if let Some(disk) = &self.disk
+            && !tickets.is_empty()
+        {
+            disk.done(tickets);
+        }
     }
 
     /// No more calls will come; those that wait are still taken.
     pub fn close(&self) {
         self.lock().closed = true;
         self.more.notify_waiters();
+        self.more.notify_one();
     }
 
-    fn drop_oldest(&self) -> bool {
+    /// Lets go of a call that waits in memory: the last of those that are on the disk too, else the
+    /// first. False: none waits.
+    fn evict(&self) -> bool {
         let mut waiting = self.lock();
+        if let Some(disk) = &self.disk
+            && let Some(place) = waiting.calls.iter().rposition(|call| call.ticket.is_some())
+            && let Some(record) = waiting.calls.remove(place)
+        {
+            record
+                .ticket
+                .into_iter()
+                .for_each(|ticket| disk.spool.put_back(ticket));
+            return true;
+        }
         let oldest = waiting.calls.pop_front();
         if oldest.is_some() {
-            self.show(&waiting);
-            self.lose(&mut waiting);
+            self.lose(1, QUEUE_FULL);
         }
         oldest.is_some()
-    }
-
-    fn lose(&self, waiting: &mut Waiting) {
-        self.metrics.settled(Fate::Dropped);
-        waiting.lost += 1;
-        if waiting.told.is_none_or(|told| told.elapsed() >= TELL) {
-            tracing::warn!(
-                calls = waiting.lost,
-                "calls were not logged: `queue.max_bytes` ({}) is used up; is MLflow reachable and fast enough?",
-                self.budget.most()
-            );
-            waiting.lost = 0;
-            waiting.told = Some(Instant::now());
-        }
-    }
-
-    fn show(&self, waiting: &Waiting) {
-        self.metrics.waiting(waiting.calls.len());
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+const QUEUE_FULL: &str = "`queue.max_bytes` is used up; is MLflow reachable and fast enough?";
 
 #[cfg(test)]
 pub(super) mod tests;

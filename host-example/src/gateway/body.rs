@@ -166,8 +166,9 @@ impl Body for Response {
                 if let Some(part) = frame.data_ref() {
                     exchange.response_part(part);
                 }
-                // One whose length is known is not asked for more than that.
-                if self.body.is_end_stream() {
+                // One whose length is known is not asked for more than that, and its client looks for
+                // no more, though over HTTP/2 the upstream may still have to say that it has ended.
+                if self.body.is_end_stream() || self.body.size_hint().exact() == Some(0) {
                     exchange.finish();
                 }
             }

@@ -1,10 +1,10 @@
 //! The workers, each on a thread of its own.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
 use super::StartError;
 use super::backlog::Backlog;
@@ -22,7 +22,7 @@ const NICE: i32 = 10;
 /// The workers of a gateway.
 pub(super) struct Crew {
     ended: Vec<oneshot::Receiver<usize>>,
-    within: watch::Sender<Duration>,
+    until: watch::Sender<Option<Instant>>,
 }
 
 /// What a worker is made of.
@@ -32,7 +32,7 @@ struct Equipment {
     backlog: Arc<Backlog>,
     metrics: Arc<Metrics>,
     most: usize,
-    within: watch::Receiver<Duration>,
+    until: watch::Receiver<Option<Instant>>,
 }
 
 impl Crew {
@@ -44,7 +44,7 @@ impl Crew {
         backlog: &Arc<Backlog>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, StartError> {
-        let (within, within_receiver) = watch::channel(Duration::MAX);
+        let (until, until_receiver) = watch::channel(None);
         let mut ended = Vec::new();
         for number in 0..queue.workers {
             let equipment = Equipment {
@@ -54,7 +54,7 @@ impl Crew {
                 metrics: metrics.clone(),
                 // The other half is for calls that are under way or wait.
                 most: queue.max_bytes / 2 / usize::from(queue.workers),
-                within: within_receiver.clone(),
+                until: until_receiver.clone(),
             };
             let (started, has_started) = oneshot::channel();
             let (end, has_ended) = oneshot::channel();
@@ -72,21 +72,22 @@ impl Crew {
             }
             ended.push(has_ended);
         }
-        Ok(Self { ended, within })
+        Ok(Self { ended, until })
     }
 
-    /// Has them deliver all that there is, and answers how many calls they could not deliver.
-    pub async fn stop(self, backlog: &Backlog, within: Duration) -> usize {
-        self.within.send_replace(within);
+    /// Has them deliver all that there is until this time, and answers how many calls they lost: could
+    /// not deliver, and are in no spool.
+    pub async fn stop(self, backlog: &Backlog, until: Instant) -> usize {
+        self.until.send_replace(Some(until));
         backlog.close();
-        let mut undelivered = 0;
+        let mut lost = 0;
         for ended in self.ended {
             match ended.await {
-                Ok(calls) => undelivered += calls,
+                Ok(calls) => lost += calls,
                 Err(_) => tracing::error!("a thread for logging has ended early"),
             }
         }
-        undelivered
+        lost
     }
 }
 
@@ -104,7 +105,7 @@ fn work(
             return;
         }
     };
-    let mut within = equipment.within.clone();
+    let until = equipment.until.clone();
     runtime.block_on(async {
         let mut worker = match equipment.worker().await {
             Ok(worker) => worker,
@@ -114,10 +115,28 @@ fn work(
             }
         };
         let _ = started.send(Ok(()));
-        worker.run().await;
-        let within = *within.borrow_and_update();
-        let _ = ended.send(worker.close(within).await);
+        let until = tokio::select! {
+            () = worker.run() => stopped(until).await,
+            until = over(until.clone()) => until,
+        };
+        let _ = ended.send(worker.close(until).await);
     });
+}
+
+/// The time by which all has to have ended, once it is known.
+async fn stopped(mut until: watch::Receiver<Option<Instant>>) -> Instant {
+    match until.wait_for(Option::is_some).await {
+        Ok(until) => until.unwrap_or_else(Instant::now),
+        // The gateway is gone.
+        Err(_) => Instant::now(),
+    }
+}
+
+/// Waits for that time.
+async fn over(until: watch::Receiver<Option<Instant>>) -> Instant {
+    let until = stopped(until).await;
+    sleep_until(until).await;
+    until
 }
 
 impl Equipment {

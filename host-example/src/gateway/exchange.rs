@@ -14,6 +14,7 @@ use logger_core::event::CLIENT_GONE;
 use super::backlog::Backlog;
 use super::budget::Weight;
 use super::headers;
+use super::last;
 use super::metrics::CallMetrics;
 use super::record::{Copied, Failed, Head, Record, Start};
 use crate::call::Timestamp;
@@ -85,9 +86,16 @@ impl Exchange {
         self.keep(part, |record| &mut record.request);
     }
 
-    /// A part of the response's body has passed.
+    /// A part of the response's body is about to pass.
     pub fn response_part(&self, part: &Bytes) {
         self.keep(part, |record| &mut record.response);
+        if let Some(backlog) = &self.0.backlog
+            && last::announces_end(part)
+            && let Some(record) = &mut self.open().record
+        {
+            record.ended = self.now();
+            backlog.foresee(record);
+        }
     }
 
     /// The response's head has come.
@@ -116,6 +124,7 @@ impl Exchange {
     /// The call has failed.
     pub fn fail(&self, kind: &'static str, message: impl Into<String>) {
         let message = message.into();
+        let kind = kind.into();
         self.end(Some(Failed { kind, message }));
     }
 
@@ -127,7 +136,7 @@ impl Exchange {
             }
             open.record.take()
         };
-        let kind = failure.as_ref().map(|failed| failed.kind);
+        let kind = failure.as_ref().map(|failed| failed.kind.as_ref());
         self.0.metrics.ended(kind, self.seconds());
         if let (Some(mut record), Some(backlog)) = (record, &self.0.backlog) {
             record.ended = self.now();
@@ -215,6 +224,7 @@ fn record(backlog: &Backlog, at: Timestamp, start: Start) -> Option<Record> {
         ended: at,
         failure: None,
         weight,
+        ticket: None,
     })
 }
 

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, prometheus_text};
+use prometheus_client::encoding::{EncodeLabelSet, prometheus_text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::budget::Budget;
-use crate::logger::Stats;
+mod delivery;
+
+pub(super) use delivery::{Fate, Gauges};
+
+use delivery::Delivery;
 
 /// Everything that is counted.
 pub(super) struct Metrics {
@@ -20,29 +23,8 @@ pub(super) struct Metrics {
     in_flight: Family<Upstream, Gauge>,
     first_byte: Family<Upstream, Histogram>,
     duration: Family<Upstream, Histogram>,
-    logged: Family<Settled, Counter>,
-    waiting: Gauge,
-    held_bytes: Gauge,
-    restarts: Counter,
     reloads: Family<Reload, Counter>,
-    requests_sent: Counter,
-    requests_failed: Counter,
-    bytes_sent: Counter,
-}
-
-/// What became of a call's log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub(super) enum Fate {
-    /// The server has it.
-    Delivered,
-    /// Refused for good.
-    Refused,
-    /// Left out on purpose, as by sampling.
-    Skipped,
-    /// There was no room for it.
-    Dropped,
-    /// Not delivered when the gateway ended.
-    Undelivered,
+    delivery: Delivery,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -60,11 +42,6 @@ struct Answered {
 struct Failure {
     upstream: String,
     kind: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Settled {
-    fate: Fate,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -92,14 +69,8 @@ impl Metrics {
             in_flight: Family::default(),
             first_byte: Family::new_with_constructor(seconds),
             duration: Family::new_with_constructor(seconds),
-            logged: Family::default(),
-            waiting: Gauge::default(),
-            held_bytes: Gauge::default(),
-            restarts: Counter::default(),
             reloads: Family::default(),
-            requests_sent: Counter::default(),
-            requests_failed: Counter::default(),
-            bytes_sent: Counter::default(),
+            delivery: Delivery::default(),
         };
         Arc::new(metrics.registered())
     }
@@ -124,61 +95,22 @@ impl Metrics {
             self.duration.clone(),
         );
         r.register(
-            "logged",
-            "What became of the calls' logs",
-            self.logged.clone(),
-        );
-        r.register(
-            "log_waiting",
-            "Calls that wait to be logged",
-            self.waiting.clone(),
-        );
-        r.register(
-            "log_held_bytes",
-            "Bytes of calls that are under way, waiting or not yet delivered",
-            self.held_bytes.clone(),
-        );
-        r.register(
-            "plugin_restarts",
-            "Instances lost to a trap",
-            self.restarts.clone(),
-        );
-        r.register(
             "reloads",
             "Configurations taken and refused",
             self.reloads.clone(),
         );
-        r.register(
-            "tracking_requests",
-            "Requests sent to the tracking server",
-            self.requests_sent.clone(),
-        );
-        r.register(
-            "tracking_requests_failed",
-            "Requests to the tracking server that are worth another try",
-            self.requests_failed.clone(),
-        );
-        r.register(
-            "tracking_bytes",
-            "Bytes sent to the tracking server, as compressed",
-            self.bytes_sent.clone(),
-        );
-        // From the first scrape on all are there, so that rates can be built.
-        for fate in [
-            Fate::Delivered,
-            Fate::Refused,
-            Fate::Skipped,
-            Fate::Dropped,
-            Fate::Undelivered,
-        ] {
-            let _ = self.logged.get_or_create(&Settled { fate });
-        }
+        self.delivery.register(r);
         self
     }
 
+    /// What is counted of calls once they have ended.
+    pub fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
     /// The text that Prometheus reads.
-    pub fn encode(&self, budget: &Budget) -> Result<String, std::fmt::Error> {
-        self.held_bytes.set(signed(budget.held()));
+    pub fn encode(&self, gauges: &Gauges) -> Result<String, std::fmt::Error> {
+        self.delivery.show(gauges);
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry)?;
         Ok(text)
@@ -203,35 +135,10 @@ impl Metrics {
         }
     }
 
-    /// A call's log has come to its end.
-    pub fn settled(&self, fate: Fate) {
-        self.logged.get_or_create(&Settled { fate }).inc();
-    }
-
-    /// So many calls wait.
-    pub fn waiting(&self, calls: usize) {
-        self.waiting.set(signed(calls));
-    }
-
-    /// An instance was lost.
-    pub fn restarted(&self) {
-        self.restarts.inc();
-    }
-
     /// A configuration was taken, or refused.
     pub fn reloaded(&self, taken: bool) {
         let taken = taken.to_string();
         self.reloads.get_or_create(&Reload { taken }).inc();
-    }
-
-    /// What an instance has done since it was asked before, or since it was made.
-    pub fn sent(&self, before: Option<&Stats>, now: &Stats) {
-        let more = |counter: &Counter, count: fn(&Stats) -> u64| {
-            counter.inc_by(count(now).saturating_sub(before.map_or(0, count)));
-        };
-        more(&self.requests_sent, |stats| stats.requests);
-        more(&self.requests_failed, |stats| stats.requests_failed);
-        more(&self.bytes_sent, |stats| stats.bytes_sent);
     }
 }
 
@@ -256,8 +163,4 @@ impl CallMetrics {
             self.metrics.failures.get_or_create(&labels).inc();
         }
     }
-}
-
-fn signed(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

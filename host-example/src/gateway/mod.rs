@@ -10,19 +10,25 @@
 //!                                          threads of their own, one instance each
 //! ```
 //!
-//! What a call takes until it is delivered is bounded by one budget, `queue.max_bytes`. Where it is
-//! used up, calls go unlogged, the oldest first; no call goes unserved.
+//! What a call takes in memory until it is delivered is bounded by one budget, `queue.max_bytes`. With
+//! a spool, calls beyond it wait on the disk, within `spool.max_bytes`, and outlive the process. Where
+//! there is no room left, calls go unlogged, the oldest first; no call goes unserved.
 
 mod admin;
 mod backlog;
 mod body;
 mod budget;
 mod crew;
+pub mod delivery;
 mod exchange;
 mod fault;
 mod headers;
+mod keeper;
+mod last;
+mod letters;
 mod metrics;
 mod proxy;
+mod quiet;
 mod record;
 mod server;
 mod sink;
@@ -32,7 +38,7 @@ mod worker;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -42,10 +48,9 @@ use crate::config::{Config, Fault};
 use crate::error::LoggerError;
 use crate::plugin::Plugin;
 use crate::settings::Settings;
+use crate::spool::OpenError;
 use admin::Admin;
-use backlog::Backlog;
-use budget::Budget;
-use crew::Crew;
+use delivery::{Delivery, Drained, Options};
 use metrics::Metrics;
 use proxy::{Live, Proxy};
 use server::Server;
@@ -59,10 +64,8 @@ const LISTEN: SocketAddr =
 pub struct Gateway {
     server: Server,
     admin: Option<Server>,
-    crew: Crew,
+    delivery: Delivery,
     live: watch::Sender<Arc<Live>>,
-    settings: watch::Sender<Settings>,
-    backlog: Arc<Backlog>,
     metrics: Arc<Metrics>,
     ready: Arc<AtomicBool>,
     config: Config,
@@ -87,6 +90,17 @@ pub enum StartError {
     /// The plugin does not work.
     #[error("the plugin did not start: {0}")]
     Plugin(#[from] LoggerError),
+    /// The spool cannot be opened.
+    #[error("`spool.dir`: {0}")]
+    Spool(#[from] OpenError),
+    /// The file of dead letters cannot be opened.
+    #[error("`dead_letter.file`: {} cannot be written: {reason}", path.display())]
+    Letters {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        reason: std::io::Error,
+    },
     /// A worker's thread did not start.
     #[error("a thread for logging did not start: {0}")]
     Thread(std::io::Error),
@@ -97,13 +111,6 @@ fn faults(faults: &[Fault]) -> String {
         .iter()
         .map(|fault| format!("`{}`: {}", fault.key, fault.reason));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// What a gateway that ended leaves behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drained {
-    /// Calls that could not be delivered.
-    pub undelivered: usize,
 }
 
 /// Checks what a configuration says of upstreams beyond its form, such as files of certificates.
@@ -137,19 +144,16 @@ impl Gateway {
         };
         let limits = config.limits;
         let (live, live_receiver) = watch::channel(Arc::new(Live { routes, limits }));
-        let (settings, settings_receiver) = watch::channel(settings);
-
         let metrics = Metrics::new();
-        let budget = Budget::new(config.queue.max_bytes);
-        let backlog = Arc::new(Backlog::new(budget.clone(), metrics.clone()));
-        let crew =
-            Crew::start(plugin, config.queue, &settings_receiver, &backlog, &metrics).await?;
+        let options = Options::of(&config);
+        let delivery = Delivery::counted(plugin, &options, settings, metrics.clone()).await?;
+        let backlog = delivery.backlog().clone();
 
         let ready = Arc::new(AtomicBool::new(true));
         let closing = Arc::new(AtomicBool::new(false));
         let admin = Arc::new(Admin {
             metrics: metrics.clone(),
-            budget,
+            backlog: backlog.clone(),
             ready: ready.clone(),
         });
         let answer = move |request| {
@@ -163,7 +167,6 @@ impl Gateway {
             backlog: backlog.clone(),
             metrics: metrics.clone(),
             closing: closing.clone(),
-            next_key: AtomicU64::new(1),
         });
         let answer = move |request| {
             let proxy = proxy.clone();
@@ -173,10 +176,8 @@ impl Gateway {
         Ok(Self {
             server,
             admin,
-            crew,
+            delivery,
             live,
-            settings,
-            backlog,
             metrics,
             ready,
             config,
@@ -205,8 +206,8 @@ impl Gateway {
         let routes = Routes::new(&config, &before.routes)?;
         let limits = config.limits;
         self.live.send_replace(Arc::new(Live { routes, limits }));
-        self.settings.send_replace(settings);
-        self.backlog.budget().set(config.queue.max_bytes);
+        self.delivery.configure(settings);
+        self.delivery.backlog().budget().set(config.queue.max_bytes);
         let metrics_listen = |config: &Config| config.metrics.as_ref().map(|m| m.listen);
         let old = &self.config;
         let fixed = [
@@ -224,6 +225,8 @@ impl Gateway {
                 "limits.plugin_memory_bytes",
                 old.limits.plugin_memory_bytes != config.limits.plugin_memory_bytes,
             ),
+            ("spool", old.spool != config.spool),
+            ("dead_letter", old.dead_letter != config.dead_letter),
         ];
         self.config.drain_timeout = config.drain_timeout;
         let waiting = fixed.iter().filter(|(_, changed)| *changed);
@@ -241,11 +244,11 @@ impl Gateway {
         self.ready.store(false, Relaxed);
         let within = self.config.drain_timeout;
         self.server.stop(within).await;
-        let undelivered = self.crew.stop(&self.backlog, within).await;
+        let drained = self.delivery.drain(within).await;
         if let Some(admin) = self.admin {
             admin.stop(Duration::ZERO).await;
         }
-        Drained { undelivered }
+        drained
     }
 }
 

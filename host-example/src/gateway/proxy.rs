@@ -1,7 +1,7 @@
 //! The request path: a request in, the upstream's response out, unchanged.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 
 use http::{HeaderMap, StatusCode, Version, header, request};
 use http_body_util::{Either, Full};
@@ -43,8 +43,6 @@ pub(super) struct Proxy {
     pub metrics: Arc<Metrics>,
     /// Set where the gateway itself ends calls.
     pub closing: Arc<AtomicBool>,
-    /// The number of the next call.
-    pub next_key: AtomicU64,
 }
 
 impl Proxy {
@@ -85,7 +83,7 @@ impl Proxy {
             metrics: self.metrics.call(upstream.label()),
         };
         Exchange::begin(around, || Start {
-            key: self.next_key.fetch_add(1, Relaxed),
+            key: self.backlog.next_key(),
             call_id: random_hex(16),
             method: request.method().to_string(),
             path: credentials::hidden_in_path(&upstream.path(path_and_query(request))),

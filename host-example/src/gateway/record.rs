@@ -4,12 +4,18 @@
 //! message a call, what does not fit is a whole call, and a call can be logged again when an instance
 //! is lost. Bodies are kept as the parts that came, shared with the connection: nothing is copied.
 
+use std::borrow::Cow;
+
 use hyper::body::Bytes;
 use logger_core::event::truncation;
+use serde::{Deserialize, Serialize};
 
 use super::budget::Weight;
 use crate::call::Timestamp;
 use crate::pending::Keyed;
+use crate::spool::Ticket;
+
+pub(super) mod codec;
 
 /// A call that has ended.
 #[derive(Debug)]
@@ -30,10 +36,12 @@ pub(super) struct Record {
     pub failure: Option<Failed>,
     /// What it takes of the budget.
     pub weight: Weight,
+    /// Where it is in the spool, if it is.
+    pub ticket: Option<Ticket>,
 }
 
 /// What is known of a call when it begins, beside the time.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Start {
     /// The call's number in this process.
     pub key: u64,
@@ -57,7 +65,7 @@ pub(super) struct Start {
 pub(super) type Fields = Vec<(String, Vec<u8>)>;
 
 /// A response's head.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Head {
     /// When it came.
     pub at: Timestamp,
@@ -68,10 +76,10 @@ pub(super) struct Head {
 }
 
 /// How a call failed, where it did not end with a response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Failed {
     /// One word.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// In words.
     pub message: String,
 }

@@ -80,7 +80,7 @@ impl Sink for Logger {
             None => call.finish(self, record.ended).await,
             Some(failed) => {
                 let failure = Failure {
-                    kind: failed.kind,
+                    kind: &failed.kind,
                     message: &failed.message,
                 };
                 call.fail(self, record.ended, failure).await

@@ -2,7 +2,8 @@
 //!
 //! A worker has a thread of its own, so that neither the plugin's computing nor a slow server is ever
 //! in the way of a request. A call is held until a report names it: when the instance traps, a fresh
-//! one is given what is held. Several workers share a backlog; while one sends, another logs.
+//! one is given what is held, and a call that makes every instance trap is found and refused. Several
+//! workers share a backlog; while one sends, another logs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +16,11 @@ use super::metrics::{Fate, Metrics};
 use super::record::Record;
 use super::sink::{Sink, Sinks};
 use crate::error::{LoggerError, Refusal};
-use crate::logger::{DeliveryReport, FlushMode, Stats};
+use crate::logger::{FlushMode, Stats};
 use crate::pending::Pending;
 use crate::settings::Settings;
+use crate::spool::Ticket;
+use suspects::Suspects;
 
 /// A plugin that wants to be asked at once is not asked in a busy loop.
 const SHORTEST: Duration = Duration::from_millis(20);
@@ -44,6 +47,10 @@ pub(super) struct Worker<F: Sinks> {
     full: bool,
     /// Flushes in a row that trapped.
     traps: u32,
+    /// Calls that may be what makes instances trap, or the server fail.
+    suspects: Suspects,
+    /// Calls that are owed no more.
+    done: Vec<Ticket>,
     /// What keeps the server from taking calls, once it has been told.
     obstacle: Option<String>,
 }
@@ -80,6 +87,8 @@ impl<F: Sinks> Worker<F> {
             not_before: Instant::now(),
             full: false,
             traps: 0,
+            suspects: Suspects::default(),
+            done: Vec::new(),
             obstacle: None,
         })
     }
@@ -102,8 +111,9 @@ impl<F: Sinks> Worker<F> {
         }
     }
 
-    /// Delivers what is held, and answers how many calls could not be delivered within this time.
-    pub async fn close(&mut self, within: Duration) -> usize {
+    /// Delivers what is held until this time, and answers how many calls are lost with this process:
+    /// could not be delivered, and are in no spool.
+    pub async fn close(&mut self, until: Instant) -> usize {
         let all = async {
             loop {
                 self.log_held().await;
@@ -115,12 +125,17 @@ impl<F: Sinks> Worker<F> {
             }
         };
         // Past that the instance is not usable any more, and not used.
-        let _ = tokio::time::timeout(within, all).await;
-        let left = self.held.keys();
-        for key in &left {
-            self.settle(*key, Fate::Undelivered);
+        let _ = tokio::time::timeout_at(until, all).await;
+        self.settled();
+        let mut lost = 0;
+        for key in self.held.keys() {
+            let record = self.held.remove(key);
+            if record.is_some_and(|record| record.ticket.is_none()) {
+                self.backlog.settle(Fate::Undelivered);
+                lost += 1;
+            }
         }
-        left.len()
+        lost
     }
 
     async fn next(&mut self) -> Next {
@@ -157,10 +172,7 @@ impl<F: Sinks> Worker<F> {
 
     /// Gives the instance what it does not hold yet, in order, as far as it has room.
     async fn log_held(&mut self) {
-        while let Some(record) = self.held.next_unlogged(1, 0).first() {
-            if self.full {
-                return;
-            }
+        while let Some(record) = next_to_log(&self.held, &self.suspects, self.full) {
             let key = record.start.key;
             match self.sink.log(record).await {
                 Ok(()) => self.held.logged(key),
@@ -175,72 +187,33 @@ impl<F: Sinks> Worker<F> {
                     continue;
                 }
                 Err(error) if error.is_fatal() => {
-                    self.refuse(key, &error.to_string());
-                    self.begin_again(error).await;
+                    self.log_trapped(key, error).await;
                     continue;
                 }
                 Err(error) => self.refuse(key, &error.to_string()),
             }
-            if self.traps >= TRAPS {
+            self.suspects.logged(key);
+            if self.traps >= TRAPS || self.suspects.is_careful() {
                 // One of those that are held makes flushing trap: the one that was logged last.
                 self.flush(FlushMode::All).await;
             }
         }
+        self.settled();
     }
 
     async fn flush(&mut self, mode: FlushMode) {
+        let began = Instant::now();
         match self.sink.flush(mode).await {
             Ok(report) => self.apply(report),
             Err(error) => self.flush_failed(error).await,
         }
+        let took = began.elapsed();
         if let Ok(stats) = self.sink.stats().await {
-            self.metrics.sent(self.stats.as_ref(), &stats);
+            let counted = self.metrics.delivery();
+            counted.flushed(self.stats.as_ref(), &stats, took);
             self.stats = Some(stats);
         }
-    }
-
-    fn apply(&mut self, report: DeliveryReport) {
-        let mut settled = false;
-        let fates = [
-            (report.refused, Fate::Refused),
-            (report.skipped, Fate::Skipped),
-        ];
-        for delivery in report.delivered {
-            settled = true;
-            self.traps = 0;
-            for key in delivery.keys {
-                self.settle(key, Fate::Delivered);
-            }
-        }
-        for (refusals, fate) in fates {
-            for refusal in refusals {
-                settled = true;
-                if fate == Fate::Refused {
-                    tracing::warn!("a call cannot be logged: {}", refusal.reason);
-                }
-                for key in refusal.keys {
-                    self.settle(key, fate);
-                }
-            }
-        }
-        for returned in report.returned {
-            settled = true;
-            self.not_before = self.not_before.max(Instant::now() + LONG);
-            for key in returned.keys {
-                self.held.unlogged(key);
-            }
-        }
-        self.full &= !settled;
-        let now = Instant::now();
-        match report.deferred {
-            Some(deferral) => {
-                let after = Duration::from_millis(deferral.after_ms).max(SHORTEST);
-                self.not_before = now + after;
-                self.tell(Some(deferral.reason));
-            }
-            None if settled => self.tell(None),
-            None => {}
-        }
+        self.settled();
     }
 
     /// Tells of what keeps calls from being delivered once, and of its end.
@@ -266,17 +239,46 @@ impl<F: Sinks> Worker<F> {
     }
 
     fn refuse(&mut self, key: u64, reason: &str) {
-        tracing::warn!("a call cannot be logged: {reason}");
-        self.settle(key, Fate::Refused);
+        if let Some(record) = self.remove(key) {
+            self.backlog.refuse(&record, reason);
+        }
     }
 
     fn settle(&mut self, key: u64, fate: Fate) {
-        if self.held.remove(key).is_some() {
+        if self.remove(key).is_some() {
             self.backlog.settle(fate);
         }
     }
+
+    fn remove(&mut self, key: u64) -> Option<Record> {
+        let record = self.held.remove(key)?;
+        self.done.extend(record.ticket);
+        self.suspects.forget(key);
+        Some(record)
+    }
+
+    /// Says of all that was settled that it is owed no more: once for many, since that is written down.
+    fn settled(&mut self) {
+        self.backlog.done(&self.done);
+        self.done.clear();
+    }
+}
+
+/// The call to log next, if the instance is to be given one now.
+fn next_to_log<'h>(
+    held: &'h Pending<Record>,
+    suspects: &Suspects,
+    full: bool,
+) -> Option<&'h Record> {
+    if full || (suspects.is_careful() && held.last_logged().is_some()) {
+        return None;
+    }
+    let suspect = suspects.first().and_then(|key| held.unlogged_one(key));
+    suspect.or_else(|| held.next_unlogged(1, 0).first().copied())
 }
 
 mod recovery;
+mod report;
+mod suspects;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use super::sink::{Sink, Sinks};
 use crate::bindings::llm_gateway::hooks::types::DeferralCause;
 use crate::error::{LoggerError, Refusal};
 use crate::logger::{DeliveryReport, FlushMode};
-use crate::pending::Pending;
+use crate::pending::{Keyed, Pending};
 use traps::Care;
 
 /// What one `log-events` takes.
@@ -224,8 +224,8 @@ impl<'a, F: Sinks> Worker<'a, F> {
         let ledger = self.ledger;
         for delivery in report.delivered {
             for line in delivery.keys {
-                if let Some(bytes) = self.pending.remove(line) {
-                    lock(ledger).deliver(bytes, &delivery.trace_id);
+                if let Some(event) = self.pending.remove(line) {
+                    lock(ledger).deliver(event.size(), &delivery.trace_id);
                     progress = true;
                 }
             }
@@ -239,8 +239,8 @@ impl<'a, F: Sinks> Worker<'a, F> {
         for skipped in report.skipped {
             progress = true;
             for line in skipped.keys {
-                if let Some(bytes) = self.pending.remove(line) {
-                    lock(ledger).skip(line, bytes, skipped.reason.as_str());
+                if let Some(event) = self.pending.remove(line) {
+                    lock(ledger).skip(line, event.size(), skipped.reason.as_str());
                 }
             }
         }
@@ -277,8 +277,8 @@ impl<'a, F: Sinks> Worker<'a, F> {
     }
 
     fn reject(&mut self, line: u64, reason: impl Into<String>) {
-        if let Some(bytes) = self.pending.remove(line) {
-            lock(self.ledger).reject(line, bytes, reason);
+        if let Some(event) = self.pending.remove(line) {
+            lock(self.ledger).reject(line, event.size(), reason);
         }
     }
 }

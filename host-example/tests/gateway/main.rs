@@ -11,5 +11,7 @@ mod failures;
 mod lifecycle;
 mod logging;
 mod misbehaving;
+mod observing;
 mod passing;
+mod spool;
 mod tls;

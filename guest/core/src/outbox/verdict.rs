@@ -133,8 +133,7 @@ pub(super) fn told(response: &Response, server: &Server) -> String {
     )
 }
 
-/// `Retry-After` in seconds: RFC 9110, section 10.2.3. A date cannot be used without a clock that
-/// knows it; the ordinary waiting times then hold. Capped at ten minutes.
+/// `Retry-After` in seconds; see [`crate::transport::retry_after`]. Capped at ten minutes.
 fn retry_after(value: &str) -> Option<Duration> {
     let seconds: u64 = value.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(600)))

@@ -1,5 +1,9 @@
+use std::time::Duration;
+
 use super::*;
 use crate::gateway::record::{Copied, Record, Start};
+
+mod spooled;
 
 /// A call that takes this much of the budget.
 pub fn record(backlog: &Backlog, key: u64, bytes: usize) -> Option<Record> {
@@ -22,11 +26,12 @@ pub fn record(backlog: &Backlog, key: u64, bytes: usize) -> Option<Record> {
         ended: 2,
         failure: None,
         weight,
+        ticket: None,
     })
 }
 
 pub fn backlog(bytes: usize) -> Arc<Backlog> {
-    Arc::new(Backlog::new(Budget::new(bytes), Metrics::new()))
+    Arc::new(Backlog::new(Budget::new(bytes), Metrics::new(), None, None))
 }
 
 fn push(backlog: &Backlog, key: u64, bytes: usize) {
@@ -41,7 +46,7 @@ async fn the_oldest_makes_room() {
     }
     assert_eq!(backlog.take().await.unwrap().start.key, 2);
     assert_eq!(backlog.take().await.unwrap().start.key, 3);
-    let text = backlog.metrics.encode(backlog.budget()).unwrap();
+    let text = backlog.metrics.encode(&backlog.gauges()).unwrap();
     assert!(
         text.contains("gateway_logged_total{fate=\"Dropped\"} 1"),
         "{text}"

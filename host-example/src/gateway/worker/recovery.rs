@@ -9,6 +9,18 @@ use crate::error::LoggerError;
 use crate::gateway::sink::{Sink, Sinks};
 
 impl<F: Sinks> Worker<F> {
+    /// An instance was lost while it was given a call. Whether that call is to blame is seen with a
+    /// fresh one that holds nothing else.
+    pub(super) async fn log_trapped(&mut self, key: u64, error: LoggerError) {
+        if self
+            .suspects
+            .trapped(key, self.held.last_logged().is_none())
+        {
+            self.refuse(key, &error.to_string());
+        }
+        self.begin_again(error).await;
+    }
+
     /// A flush, or the question when to flush, did not come back.
     pub(super) async fn flush_failed(&mut self, error: LoggerError) {
         if !error.is_fatal() {
@@ -29,7 +41,8 @@ impl<F: Sinks> Worker<F> {
     pub(super) async fn begin_again(&mut self, mut error: LoggerError) {
         loop {
             tracing::error!("{error}; what it held is logged again with a fresh instance");
-            self.metrics.restarted();
+            self.metrics.delivery().restarted();
+            self.metrics.delivery().retried(self.held.len());
             self.held.all_unlogged();
             self.full = false;
             self.stats = None;

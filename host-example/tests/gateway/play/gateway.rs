@@ -112,6 +112,12 @@ impl Gateway {
         eventually(words, async || self.log().contains(words).then_some(())).await;
     }
 
+    /// Ends it as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits until it has ended, and tells its exit code.
     pub async fn ended(&mut self) -> i32 {
         let child = &mut self.child;

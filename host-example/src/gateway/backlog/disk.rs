@@ -1,0 +1,223 @@
+//! The spool, in the backlog's terms: calls instead of bytes, and errors that are told and never passed
+//! on.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::gateway::budget::Budget;
+use crate::gateway::metrics::Metrics;
+use crate::gateway::quiet::Quiet;
+use crate::gateway::record::{Record, codec};
+use crate::spool::{AppendError, ReadError, Spool, Ticket};
+
+/// How often the disk is to have what was written: what a machine that loses its power may lose.
+const SYNC: Duration = Duration::from_secs(1);
+/// From here on a call takes so long to write that the runtime is told.
+const LARGE: usize = 1 << 20;
+
+/// The spool with what is told of it.
+pub(super) struct Disk {
+    pub spool: Spool,
+    metrics: Arc<Metrics>,
+    health: Mutex<Health>,
+    told: Quiet,
+    full: String,
+}
+
+struct Health {
+    /// Why calls are not written.
+    writing: Option<String>,
+    /// Why what was written is not safe.
+    syncing: Option<String>,
+    synced: Instant,
+}
+
+impl Disk {
+    pub fn new(spool: Spool, metrics: Arc<Metrics>) -> Self {
+        let full = format!(
+            "the spool {} is full (`spool.max_bytes`: {}); is MLflow reachable and fast enough?",
+            spool.path().display(),
+            spool.max_bytes()
+        );
+        let health = Health {
+            writing: None,
+            syncing: None,
+            synced: Instant::now(),
+        };
+        Self {
+            spool,
+            metrics,
+            health: Mutex::new(health),
+            told: Quiet::default(),
+            full,
+        }
+    }
+
+    /// Why calls are lost when it is full.
+    pub fn full(&self) -> &str {
+        &self.full
+    }
+
+    /// What stands in its way.
+    pub fn trouble(&self) -> Option<String> {
+        let health = self.health();
+        health.writing.as_ref().or(health.syncing.as_ref()).cloned()
+    }
+
+    /// Writes a call, which then has a ticket, in the place of what was written of it before. False:
+    /// it was not written, and is in memory alone. `lost` is told how many older calls had to go.
+    pub fn write(&self, record: &mut Record, lost: impl FnOnce(usize)) -> bool {
+        let known = match codec::known(record) {
+            Ok(known) => known,
+            Err(error) => {
+                self.tell(&format!("a call cannot be written down: {error}"));
+                return false;
+            }
+        };
+        let parts = codec::parts(&known, record);
+        let bytes: usize = parts.iter().map(|part| part.len()).sum();
+        let began = Instant::now();
+        let write = || {
+            let lost = self.spool.make_room(bytes as u64);
+            (lost, self.spool.append(&parts, record.ticket))
+        };
+        let (dropped, appended) = if bytes < LARGE {
+            write()
+        } else {
+            elsewhere(write)
+        };
+        if dropped > 0 {
+            lost(dropped);
+        }
+        match appended {
+            Ok(ticket) => {
+                let again = record.ticket.replace(ticket).is_some();
+                self.metrics.delivery().written(again, began.elapsed());
+                self.works(|health| &mut health.writing, "takes calls");
+                true
+            }
+            Err(error) => {
+                self.not_written(&error);
+                false
+            }
+        }
+    }
+
+    fn not_written(&self, error: &AppendError) {
+        match error {
+            AppendError::Io(_) => {
+                self.metrics.delivery().spool_failed();
+                let words = format!("{error}; calls are kept in memory alone");
+                self.health().writing = Some(words.clone());
+                self.tell(&words);
+            }
+            AppendError::Suspended => {
+                let words = || "calls are kept in memory alone: the disk is slow".to_owned();
+                self.health().writing.get_or_insert_with(words);
+            }
+            // Nothing is wrong with the disk.
+            AppendError::TooLarge { .. } | AppendError::Full(_) => {
+                self.tell(&format!("a call is kept in memory alone: {error}"));
+            }
+        }
+    }
+
+    /// Reads a call. None: it is lost.
+    pub fn read(&self, ticket: Ticket, key: u64, budget: &Arc<Budget>) -> Option<Record> {
+        let read = self.spool.read(ticket).and_then(|bytes| {
+            let record = codec::decode(bytes, key, budget);
+            record.ok_or(ReadError::Damaged)
+        });
+        match read {
+            Ok(mut record) => {
+                record.ticket = Some(ticket);
+                Some(record)
+            }
+            Err(error) => {
+                self.metrics.delivery().damaged();
+                self.tell(&format!("a call cannot be read back and is lost: {error}"));
+                None
+            }
+        }
+    }
+
+    /// These calls are owed no more.
+    pub fn done(&self, tickets: &[Ticket]) {
+        if let Err(error) = self.spool.settle(tickets) {
+            self.metrics.delivery().spool_failed();
+            self.tell(&format!(
+                "{error}; what was delivered is delivered again after a restart"
+            ));
+        }
+    }
+
+    /// Has the disk take what it does not have yet, and room for what comes next.
+    pub fn keep(&self, lost: impl FnOnce(usize)) {
+        let dropped = self.spool.make_room(self.spool.max_bytes() / 32);
+        if dropped > 0 {
+            lost(dropped);
+        }
+        if let Some((count, words)) = self.told.rest() {
+            self.say(count, &words);
+        }
+        let due = self.health().synced.elapsed() >= SYNC;
+        if due {
+            self.sync();
+        }
+    }
+
+    /// Nothing more will be written.
+    pub fn end(&self) {
+        if let Err(error) = self.spool.close() {
+            self.tell(&error.to_string());
+        }
+        self.sync();
+    }
+
+    fn sync(&self) {
+        let synced = self.spool.sync();
+        self.health().synced = Instant::now();
+        match synced {
+            Ok(()) => self.works(|health| &mut health.syncing, "is safe from power failures"),
+            Err(error) => {
+                self.metrics.delivery().spool_failed();
+                let words = format!("what was written is not safe on the disk: {error}");
+                self.health().syncing = Some(words.clone());
+                self.tell(&words);
+            }
+        }
+    }
+
+    fn works(&self, trouble: impl FnOnce(&mut Health) -> &mut Option<String>, how: &str) {
+        let was = trouble(&mut self.health()).take();
+        if was.is_some() {
+            tracing::info!("the spool {} {how} again", self.spool.path().display());
+        }
+    }
+
+    fn tell(&self, words: &str) {
+        if let Some((count, words)) = self.told.count(1, || words.to_owned()) {
+            self.say(count, &words);
+        }
+    }
+
+    fn say(&self, count: u64, words: &str) {
+        let path = self.spool.path().display();
+        tracing::error!(count, "the spool {path} (`spool.dir`): {words}");
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs what takes its time without keeping this thread's other tasks from running.
+fn elsewhere<T>(run: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    if matches!(flavor, Ok(RuntimeFlavor::MultiThread)) {
+        tokio::task::block_in_place(run)
+    } else {
+        run()
+    }
+}

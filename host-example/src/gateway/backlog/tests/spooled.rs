@@ -1,0 +1,137 @@
+//! The backlog with a spool.
+
+use hyper::body::Bytes;
+use tempfile::TempDir;
+
+use super::*;
+use crate::spool::Spool;
+
+fn spooled(directory: &TempDir, memory: usize, disk: u64) -> Backlog {
+    let (spool, _) = Spool::open(&directory.path().join("spool"), disk).unwrap();
+    Backlog::new(Budget::new(memory), Metrics::new(), Some(spool), None)
+}
+
+/// A call of about that many bytes.
+fn push(backlog: &Backlog, key: u64, bytes: usize) {
+    let mut record = record(backlog, key, bytes).unwrap();
+    let body = Bytes::from(vec![b'x'; bytes]);
+    record.response.add(1, &body, bytes);
+    backlog.push(record);
+}
+
+/// The calls' ids, all of which are settled or left.
+async fn ids(backlog: &Backlog, settle: bool) -> Vec<String> {
+    backlog.close();
+    let mut ids = Vec::new();
+    while let Some(record) = backlog.take().await {
+        if settle {
+            backlog.done(record.ticket.as_slice());
+        }
+        ids.push(record.start.call_id);
+    }
+    ids
+}
+
+fn expected(keys: std::ops::RangeInclusive<u64>) -> Vec<String> {
+    keys.map(|key| format!("call-{key}")).collect()
+}
+
+fn metric(backlog: &Backlog, line: &str) -> bool {
+    let text = backlog.metrics.encode(&backlog.gauges()).unwrap();
+    text.lines().any(|shown| shown == line)
+}
+
+#[tokio::test]
+async fn what_memory_has_no_room_for_waits_on_the_disk_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = spooled(&directory, 100_000, 8 << 20);
+    for key in 1..=50 {
+        push(&backlog, key, 10_000);
+    }
+    assert!(backlog.budget().held() <= 60_000);
+    assert!(metric(&backlog, "gateway_log_waiting 50"));
+    assert!(metric(&backlog, "gateway_spool_calls 50"));
+    assert_eq!(ids(&backlog, true).await, expected(1..=50));
+    assert_eq!(backlog.left(), (0, 0));
+    assert!(metric(&backlog, "gateway_logged_total{fate=\"Dropped\"} 0"));
+}
+
+#[tokio::test]
+async fn those_under_way_push_waiting_calls_out_of_memory_and_lose_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = spooled(&directory, 100_000, 8 << 20);
+    for key in 1..=4 {
+        push(&backlog, key, 10_000);
+    }
+    let under_way = record(&backlog, 5, 90_000).unwrap();
+    assert_eq!(backlog.budget().held(), 100_000);
+    backlog.push(under_way);
+    assert_eq!(ids(&backlog, true).await, expected(1..=5));
+}
+
+#[tokio::test]
+async fn a_process_that_dies_leaves_all_that_is_not_settled() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = spooled(&directory, 50_000, 8 << 20);
+    for key in 1..=20 {
+        push(&backlog, key, 10_000);
+    }
+    for _ in 0..5 {
+        let record = backlog.take().await.unwrap();
+        backlog.done(record.ticket.as_slice());
+    }
+    backlog.take().await.unwrap();
+    drop(backlog);
+    let backlog = spooled(&directory, 50_000, 8 << 20);
+    assert_eq!(backlog.left(), (15, 0));
+    assert_eq!(ids(&backlog, false).await, expected(6..=20));
+    assert_eq!(backlog.left(), (15, 0), "they are with somebody");
+}
+
+#[tokio::test]
+async fn a_full_spool_loses_the_oldest_and_counts_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = spooled(&directory, 50_000, 1 << 20);
+    for key in 1..=200 {
+        push(&backlog, key, 10_000);
+    }
+    let left = ids(&backlog, true).await;
+    assert!((70..=110).contains(&left.len()), "{}", left.len());
+    // The first few are in memory and are not dropped for others.
+    assert_eq!(left[0], "call-1");
+    assert_eq!(left[left.len() - 60..], expected(141..=200));
+    let dropped = format!(
+        "gateway_logged_total{{fate=\"Dropped\"}} {}",
+        200 - left.len()
+    );
+    assert!(metric(&backlog, &dropped), "{dropped}");
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_costs_no_call_and_is_used_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = spooled(&directory, 1 << 20, 1 << 20);
+    let dir = directory.path().join("spool");
+    push(&backlog, 1, 60_000);
+    std::fs::rename(&dir, directory.path().join("gone")).unwrap();
+    for key in 2..=5 {
+        push(&backlog, key, 60_000);
+    }
+    assert!(backlog.trouble().is_some());
+    assert!(metric(&backlog, "gateway_spool_failing 1"));
+    assert!(metric(&backlog, "gateway_spool_unwritten_total 4"));
+    std::fs::rename(directory.path().join("gone"), &dir).unwrap();
+    for _ in 0..500 {
+        if backlog.trouble().is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        backlog.keep();
+    }
+    backlog.keep();
+    assert_eq!(backlog.trouble(), None);
+    assert_eq!(backlog.left(), (5, 0));
+    let mut left = ids(&backlog, true).await;
+    left.sort_unstable();
+    assert_eq!(left, expected(1..=5));
+}

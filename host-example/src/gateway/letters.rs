@@ -1,0 +1,254 @@
+//! Calls that can never be delivered, in a file for somebody to look at: one line of JSON each.
+//!
+//! `call_id`, `time` and `reason` say what became of it, `event` holds the call as it would have been
+//! logged: what the request was, what the response. The file holds what callers and models said, so it
+//! is its owner's alone. When it has reached half of its bound it becomes `….1`, in the place of the
+//! one before.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::record::{Copied, Fields, Record};
+
+/// At most so much of each body is kept.
+const BODY: usize = 1 << 20;
+
+/// The file of calls that were refused.
+pub(super) struct Letters {
+    path: PathBuf,
+    max_bytes: u64,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    file: File,
+    bytes: u64,
+    /// The ids of those that it holds, hashed: a call that was written down and then came again,
+    /// since the process had died in between, is not written twice.
+    known: HashSet<u64>,
+}
+
+impl Letters {
+    /// Opens the file, which is created where it is missing.
+    pub fn open(path: &Path, max_bytes: u64) -> io::Result<Self> {
+        let mut known = HashSet::new();
+        for path in [&older(path), path] {
+            known.extend(ids(path)?);
+        }
+        let (file, bytes) = open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            max_bytes,
+            open: Mutex::new(Open { file, bytes, known }),
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a call.
+    pub fn write(&self, record: &Record, reason: &str) -> io::Result<()> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = hash(&record.start.call_id);
+        if open.known.contains(&id) {
+            return Ok(());
+        }
+        let mut line = letter(record, reason).to_string();
+        line.push('\n');
+        let length = line.len() as u64;
+        if open.bytes > 0 && open.bytes + length > self.max_bytes / 2 {
+            std::fs::rename(&self.path, older(&self.path))?;
+            (open.file, open.bytes) = self::open(&self.path)?;
+        }
+        open.file.write_all(line.as_bytes())?;
+        open.bytes += length;
+        open.known.insert(id);
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    let mut bytes = file.metadata()?.len();
+    let mut last = [0];
+    if bytes > 0 && file.read_exact_at(&mut last, bytes - 1).is_ok() && last != *b"\n" {
+        // A line that was not written to its end; the next one is to be one of its own.
+        file.write_all(b"\n")?;
+        bytes += 1;
+    }
+    Ok((file, bytes))
+}
+
+fn older(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".1");
+    name.into()
+}
+
+/// The ids in a file. What is no letter, such as a line that was not written to its end, has none.
+fn ids(path: &Path) -> io::Result<Vec<u64>> {
+    #[derive(serde::Deserialize)]
+    struct Letter {
+        call_id: String,
+    }
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut ids = Vec::new();
+    for line in BufReader::new(file).split(b'\n') {
+        let letter = serde_json::from_slice::<Letter>(&line?);
+        ids.extend(letter.map(|letter| hash(&letter.call_id)).ok());
+    }
+    Ok(ids)
+}
+
+fn hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn letter(record: &Record, reason: &str) -> Value {
+    let start = &record.start;
+    let head = record.head.as_ref();
+    json!({
+        "call_id": start.call_id,
+        "time": jiff::Timestamp::now().to_string(),
+        "reason": reason,
+        "event": {
+            "start_time": record.at,
+            "end_time": record.ended,
+            "method": start.method,
+            "path": start.path,
+            "authority": start.authority,
+            "provider": start.provider,
+            "traceparent": start.traceparent,
+            "headers": fields(&start.headers),
+            "request": body(&record.request),
+            "status": head.map(|head| head.status),
+            "response_headers": head.map(|head| fields(&head.headers)),
+            "response": body(&record.response),
+            "failure": record.failure.as_ref().map(|failed| json!({
+                "kind": failed.kind,
+                "message": failed.message,
+            })),
+        },
+    })
+}
+
+fn fields(fields: &Fields) -> Value {
+    let fields = fields.iter();
+    fields
+        .map(|(name, value)| json!([name, String::from_utf8_lossy(value)]))
+        .collect()
+}
+
+/// A body as text, or as base64 where it is none; cut where it is long.
+fn body(body: &Copied) -> Value {
+    let mut bytes = body.whole();
+    bytes.truncate(BODY);
+    let kept = bytes.len() as u64;
+    let (key, text) = match String::from_utf8(bytes) {
+        Ok(text) => ("text", text),
+        Err(error) => ("base64", BASE64_STANDARD.encode(error.as_bytes())),
+    };
+    let mut value = Map::new();
+    value.insert(key.to_owned(), text.into());
+    if body.came > kept {
+        value.insert("bytes".to_owned(), body.came.into());
+    }
+    value.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::backlog::tests::{backlog, record};
+
+    fn lines(path: &Path) -> Vec<Value> {
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines = text.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_letter_tells_the_call_and_the_reason_once() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("letters");
+        let backlog = backlog(1 << 20);
+        let mut record = record(&backlog, 1, 100).unwrap();
+        record
+            .response
+            .add(5, &vec![0xFF; BODY + 1].into(), usize::MAX);
+        let letters = Letters::open(&path, 1 << 30).unwrap();
+        letters.write(&record, "it says no").unwrap();
+        letters.write(&record, "it says no").unwrap();
+        drop(letters);
+        // A line that was not written to its end is no reason to stop.
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"call")
+            .unwrap();
+        Letters::open(&path, 1 << 30)
+            .unwrap()
+            .write(&record, "it says no")
+            .unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let line: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        assert_eq!(
+            (&line["call_id"], &line["reason"]),
+            (&json!("call-1"), &json!("it says no"))
+        );
+        assert_eq!(line["event"]["path"], "/v1/chat/completions");
+        assert_eq!(line["event"]["request"], json!({"text": ""}));
+        assert_eq!(line["event"]["response"]["bytes"], BODY + 1);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_files_stay_within_the_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("letters");
+        let backlog = backlog(1 << 20);
+        let letters = Letters::open(&path, 4000).unwrap();
+        for key in 0..30 {
+            letters
+                .write(&record(&backlog, key, 100).unwrap(), "no")
+                .unwrap();
+        }
+        let sizes = [&path, &older(&path)].map(|path| std::fs::metadata(path).unwrap().len());
+        assert!(sizes.iter().sum::<u64>() <= 4000, "{sizes:?}");
+        let last = lines(&path).pop().unwrap();
+        assert_eq!(last["call_id"], "call-29");
+        let letters = Letters::open(&path, 4000).unwrap();
+        letters
+            .write(&record(&backlog, 29, 100).unwrap(), "no")
+            .unwrap();
+        assert_eq!(lines(&path).pop().unwrap(), last);
+    }
+}

@@ -1,0 +1,204 @@
+//! The segment that is written now.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::frame::{HEAD, Head};
+use super::index::State;
+use super::segment::{self, START};
+use super::{AppendError, PATIENCE, Spool, Ticket};
+
+/// How long the disk is left alone after it has failed or stalled.
+const REST: Duration = Duration::from_secs(1);
+/// Parts are written together up to this length.
+const TOGETHER: usize = 64 << 10;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    current: Option<Current>,
+    next: u32,
+    segment_bytes: u64,
+    suspended_until: Option<Instant>,
+    /// What the disk may not have yet.
+    unsynced: Vec<Arc<File>>,
+    /// Files were created that the disk's directory may not have yet.
+    begun: bool,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Current {
+    number: u32,
+    file: Arc<File>,
+    len: u64,
+    /// Written to since the last sync.
+    dirty: bool,
+}
+
+impl Writer {
+    /// The next segment has this number.
+    pub fn new(next: u32, segment_bytes: u64) -> Self {
+        Self {
+            current: None,
+            next,
+            segment_bytes,
+            suspended_until: None,
+            unsynced: Vec::new(),
+            begun: false,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Appends an entry that is taken, and answers which segments are over since.
+    pub fn append(
+        &mut self,
+        spool: &Spool,
+        parts: &[&[u8]],
+        replaces: Option<Ticket>,
+    ) -> Result<(Ticket, Vec<u32>), AppendError> {
+        let began = Instant::now();
+        if self.suspended_until.is_some_and(|until| began < until) {
+            return Err(AppendError::Suspended);
+        }
+        let mut over = Vec::new();
+        let appended = self.try_append(spool, parts, replaces, &mut over);
+        let failed = matches!(appended, Err(AppendError::Io(_)));
+        let rest = failed || began.elapsed() > PATIENCE;
+        self.suspended_until = rest.then(|| Instant::now() + REST);
+        Ok((appended?, over))
+    }
+
+    fn try_append(
+        &mut self,
+        spool: &Spool,
+        parts: &[&[u8]],
+        replaces: Option<Ticket>,
+        over: &mut Vec<u32>,
+    ) -> Result<Ticket, AppendError> {
+        let body: usize = parts.iter().map(|part| part.len()).sum();
+        let frame = (HEAD + body) as u64;
+        let fits = |current: &Current| {
+            current.len == u64::from(START) || current.len + frame <= self.segment_bytes
+        };
+        let rolls = !self.current.as_ref().is_some_and(fits);
+        let start = if rolls { u64::from(START) } else { 0 };
+        if spool.index.lock().bytes() + start + frame > spool.max_bytes {
+            return Err(AppendError::Full(spool.max_bytes));
+        }
+        if rolls {
+            self.seal(spool, over);
+            self.begin(spool)?;
+        }
+        let head = head(parts, body, replaces)?;
+        let Some(current) = &mut self.current else {
+            return Err(AppendError::Suspended);
+        };
+        let ticket = Ticket {
+            segment: current.number,
+            offset: u32::try_from(current.len).map_err(io::Error::other)?,
+        };
+        let bytes = head.to_bytes();
+        let whole = std::iter::once(bytes.as_slice()).chain(parts.iter().copied());
+        if let Err(error) = write(&current.file, whole, &mut self.scratch) {
+            // Where that fails too, the rest is found to be torn at the next start.
+            let _ = current.file.set_len(current.len);
+            self.seal(spool, over);
+            return Err(error.into());
+        }
+        current.len += frame;
+        current.dirty = true;
+        let mut index = spool.index.lock();
+        index.grow(ticket.segment, frame);
+        index.add(ticket, head.at, State::Taken);
+        Ok(ticket)
+    }
+
+    /// Ends the current segment.
+    fn seal(&mut self, spool: &Spool, over: &mut Vec<u32>) {
+        let Some(current) = self.current.take() else {
+            return;
+        };
+        if current.dirty {
+            self.unsynced.push(current.file);
+        }
+        if spool.index.lock().seal(current.number) {
+            over.push(current.number);
+        }
+    }
+
+    /// Ends the current segment, and answers which are over.
+    pub fn close(&mut self, spool: &Spool) -> Vec<u32> {
+        let mut over = Vec::new();
+        self.seal(spool, &mut over);
+        over
+    }
+
+    fn begin(&mut self, spool: &Spool) -> io::Result<()> {
+        let number = self.next;
+        // Where it is not begun, its file may be there all the same.
+        self.next = number
+            .checked_add(1)
+            .ok_or_else(|| io::Error::other("no more segments can be numbered"))?;
+        let file = segment::begin(spool.path(), number)?;
+        self.begun = true;
+        self.current = Some(Current {
+            number,
+            file: Arc::new(file),
+            len: START.into(),
+            dirty: true,
+        });
+        spool.index.lock().begin(number, START.into());
+        Ok(())
+    }
+
+    /// The files that the disk may not have whole, and whether files were created. They are the
+    /// caller's to sync.
+    pub fn unsynced(&mut self) -> (Vec<Arc<File>>, bool) {
+        let mut files = std::mem::take(&mut self.unsynced);
+        if let Some(current) = &mut self.current
+            && std::mem::replace(&mut current.dirty, false)
+        {
+            files.push(current.file.clone());
+        }
+        (files, std::mem::replace(&mut self.begun, false))
+    }
+}
+
+fn head(parts: &[&[u8]], body: usize, replaces: Option<Ticket>) -> io::Result<Head> {
+    let mut crc = crc32fast::Hasher::new();
+    for part in parts {
+        crc.update(part);
+    }
+    // A clock before 1970 makes for an old entry, and for nothing else.
+    let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let at = at.map_or(0, |at| u64::try_from(at.as_millis()).unwrap_or(0));
+    Ok(Head {
+        len: u32::try_from(body).map_err(io::Error::other)?,
+        replaces,
+        at,
+        crc: crc.finalize(),
+    })
+}
+
+/// Writes all parts, short ones together.
+fn write<'p>(
+    mut file: &File,
+    parts: impl Iterator<Item = &'p [u8]>,
+    scratch: &mut Vec<u8>,
+) -> io::Result<()> {
+    scratch.clear();
+    for part in parts {
+        if scratch.len() + part.len() > TOGETHER {
+            file.write_all(scratch)?;
+            scratch.clear();
+        }
+        if part.len() >= TOGETHER {
+            file.write_all(part)?;
+        } else {
+            scratch.extend_from_slice(part);
+        }
+    }
+    file.write_all(scratch)
+}
