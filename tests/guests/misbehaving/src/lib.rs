@@ -215,6 +215,10 @@ impl GuestCall for CapturedCall {
         Ok(())
     }
 
+    fn gap(&self, _: Timestamp, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn event(&self, _: CallEvent) -> Result<(), Error> {
         Ok(())
     }
