@@ -48,7 +48,7 @@ const REASONING: [&str; 6] = [
     "reasoning",
 ];
 /// Facts of a call, which are no content.
-const KEPT: [&str; 26] = [
+const KEPT: [&str; 30] = [
     "type",
     "role",
     "object",
@@ -57,6 +57,10 @@ const KEPT: [&str; 26] = [
     "finish_reason",
     "stop_reason",
     "finishReason",
+    "completionReason",
+    "response_id",
+    "metadata",
+    "generation_id",
     "stopReason",
     "format",
     "media_type",

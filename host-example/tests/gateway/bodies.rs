@@ -69,7 +69,7 @@ async fn a_stream_that_is_logged_cut_is_no_failure() {
     let span = mlflow.span().await;
     span.assert_ok();
     assert!(span.attribute("mlflow.spanOutputs").contains("word word"));
-    let cut = span.attribute("mlflow.traceTag.gateway.body_cut");
+    let cut = span.attribute("mlflow.traceTag.truncated");
     assert!(cut.contains("response: 1000 of"), "{cut}");
 }
 

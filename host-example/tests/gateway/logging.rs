@@ -2,7 +2,6 @@
 
 use http_body_util::Full;
 use hyper::Request;
-use hyper::body::Bytes;
 
 use crate::play::{Answer, Gateway, Mlflow, Upstream, eventually, get, post, send, value};
 

@@ -80,7 +80,7 @@ async fn respond(request: Request<Incoming>, pause: Duration) -> Response<Body> 
     let reply = match body.collect().await {
         Ok(body) => {
             let request = serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null);
-            play::reply(&head.headers)
+            play::named(&head.headers)
                 .unwrap_or_else(|| reply(&head.method, head.uri.path(), head.uri.query(), &request))
         }
         Err(_) => bad("the request broke off"),
@@ -98,6 +98,11 @@ fn reply(method: &Method, path: &str, query: Option<&str>, request: &Value) -> R
         .and_then(|(_, model)| model.split_once(':'));
     if let Some((model, action)) = gemini {
         return gemini::reply(model, action, query.unwrap_or_default(), request);
+    }
+    let known = ["/chat/completions", "/embeddings", "/messages"];
+    let answered = known.iter().any(|end| path.ends_with(end));
+    if let Some(reply) = play::of_path(path, request).filter(|_| !answered) {
+        return reply;
     }
     if !request.is_object() {
         return bad("the body is no JSON object");

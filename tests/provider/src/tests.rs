@@ -91,3 +91,36 @@ fn models_fail_by_name() {
     let (chunks, broken) = streamed(post("/v1/chat/completions", midway));
     assert!(broken && !chunks.is_empty());
 }
+
+/// The body of a transcript that is played.
+fn played(reply: Reply) -> String {
+    let Reply::Played {
+        status: 200, parts, ..
+    } = reply
+    else {
+        panic!("not played: {reply:?}");
+    };
+    String::from_utf8_lossy(&parts.concat()).into_owned()
+}
+
+#[test]
+fn every_other_api_is_played() {
+    let stream = json!({"stream": true});
+    for (path, request, words) in [
+        ("/v1/responses", json!({}), "\"object\": \"response\""),
+        ("/v1/responses", stream.clone(), "event: response.completed"),
+        ("/v1/completions", stream.clone(), "text_completion"),
+        ("/v1/audio/transcriptions", Value::Null, "\"text\""),
+        ("/v1/moderations", json!({}), "flagged"),
+        ("/model/m/converse", json!({}), "stopReason"),
+        ("/model/m/converse-stream", json!({}), "contentBlockDelta"),
+        ("/v2/chat", stream, "message-end"),
+        ("/v1/rerank", json!({}), "relevance_score"),
+        ("/api/chat", json!({}), "\"done\":true"),
+        ("/api/embed", json!({}), "embeddings"),
+    ] {
+        let body = played(post(path, request.clone()));
+        assert!(body.contains(words), "{path} {request}: {body}");
+    }
+    assert_eq!(whole(post("/v1/nothing", json!({}))).0, 404);
+}

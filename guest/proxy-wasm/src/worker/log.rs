@@ -66,6 +66,11 @@ impl Worker {
         for (at, part) in &record.response.parts {
             self.logger.response_chunk(call, *at, part)?;
         }
+        let response = &record.response;
+        let missing = response.came.saturating_sub(response.kept as u64);
+        if missing > 0 {
+            self.logger.response_gap(call, ended.at, missing)?;
+        }
         match &ended.failed {
             None => self.logger.finish_call(now, call, ended.at),
             Some(failed) => {
