@@ -8,15 +8,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use logger_core::settings::excluded;
 use serde_json::Value;
 
 use crate::bindings::llm_gateway::hooks::types::Setting;
-
-/// Alternatives: of each line, settings of one side only are used.
-const ALTERNATIVES: [[&[&str]; 2]; 2] = [
-    [&["experiment_name"], &["experiment_id"]],
-    [&["token"], &["username", "password"]],
-];
 
 /// Where a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +54,7 @@ impl Settings {
     pub fn merge(layers: impl IntoIterator<Item = Layer>) -> Self {
         let mut merged = Layer::new();
         for layer in layers {
-            let settled = excluded(&merged);
+            let settled = excluded(|key| merged.contains_key(key));
             for (key, value) in layer {
                 if !settled.contains(&key.as_str()) {
                     merged.entry(key).or_insert(value);
@@ -92,21 +87,6 @@ impl Settings {
     pub fn source(&self, key: &str) -> Option<&Source> {
         Some(&self.0.get(key)?.1)
     }
-}
-
-/// The settings that weaker layers can no longer set.
-fn excluded(merged: &Layer) -> Vec<&'static str> {
-    let set = |side: &[&str]| side.iter().any(|key| merged.contains_key(*key));
-    let mut excluded = Vec::new();
-    for [one, other] in ALTERNATIVES {
-        if set(one) {
-            excluded.extend(other);
-        }
-        if set(other) {
-            excluded.extend(one);
-        }
-    }
-    excluded
 }
 
 /// The settings that stand in the environment, as the plugin names the variables. Empty variables

@@ -41,8 +41,7 @@ impl Config {
         let mut config = Self(documents(python, &file)?.swap_remove(0));
         config.0["admin"]["address"] = address(([127, 0, 0, 1], 0).into());
         config.listener()["address"] = address(([127, 0, 0, 1], 0).into());
-        let clusters = config.0["static_resources"]["clusters"].as_array_mut();
-        for cluster in clusters.context("the example has clusters")? {
+        for cluster in config.clusters() {
             let leads = match cluster["name"].as_str() {
                 Some("mlflow") => mlflow,
                 _ => provider,
@@ -59,6 +58,20 @@ impl Config {
         config.filter()["vm_config"]["code"]["local"]["filename"] = json!(plugin);
         config.settings(json!({"tracking_uri": format!("http://{mlflow}")}))?;
         Ok(config)
+    }
+
+    /// The clusters.
+    pub fn clusters(&mut self) -> impl Iterator<Item = &mut Value> {
+        let clusters = self.0["static_resources"]["clusters"].as_array_mut();
+        clusters.into_iter().flatten()
+    }
+
+    /// Has a cluster lead elsewhere.
+    pub fn lead(&mut self, cluster: &str, to: SocketAddr) {
+        for found in self.clusters().filter(|found| found["name"] == cluster) {
+            found["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] =
+                address(to);
+        }
     }
 
     /// The listener.
@@ -132,6 +145,9 @@ impl Envoy {
             "--disable-hot-restart",
             "--concurrency",
             "2",
+            // What a replaced configuration still serves is soon over.
+            "--drain-time-s",
+            "2",
             "--admin-address-path",
             "admin.txt",
         ];
@@ -175,21 +191,30 @@ impl Envoy {
 
     /// A statistic of the filter's: `wasmcustom.mlflow_logger.<name>`.
     pub fn metric(&self, name: &str) -> Result<u64> {
-        let name = format!("wasmcustom.mlflow_logger.{name}");
+        self.statistic(&format!("wasmcustom.mlflow_logger.{name}"))
+    }
+
+    fn statistic(&self, name: &str) -> Result<u64> {
         let stats = self.ask("GET", &format!("/stats?filter=^{name}$"))?;
         let value = stats
             .trim()
-            .strip_prefix(&name)
+            .strip_prefix(name)
             .and_then(|rest| rest.strip_prefix(": "));
         let value = value.with_context(|| format!("no statistic {name} in {stats:?}"))?;
         Ok(value.parse()?)
     }
 
-    /// Waits until a statistic has reached a number, which others never do.
+    /// Waits until a statistic of the filter's has reached a number.
     pub fn reaches(&self, name: &str, number: u64) -> Result<()> {
+        self.counts(&format!("wasmcustom.mlflow_logger.{name}"), number)
+    }
+
+    /// Waits until any statistic has reached a number.
+    pub fn counts(&self, name: &str, number: u64) -> Result<()> {
         let begun = Instant::now();
         loop {
-            let value = self.metric(name)?;
+            // Some are there only once they count something.
+            let value = self.statistic(name).unwrap_or(0);
             if value >= number {
                 return Ok(());
             }
@@ -204,6 +229,18 @@ impl Envoy {
         }
     }
 
+    /// Waits until its log holds this.
+    pub fn says(&self, words: &str) -> Result<()> {
+        let begun = Instant::now();
+        while !self.log().contains(words) {
+            if begun.elapsed() > START {
+                bail!("Envoy does not say {words:?}:\n{}", self.log_tail());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
     /// Its log.
     pub fn log(&self) -> String {
         self.kept.log()
@@ -212,11 +249,6 @@ impl Envoy {
     /// The end of its log.
     pub fn log_tail(&self) -> String {
         self.kept.log_tail()
-    }
-
-    /// Its directory.
-    pub fn directory(&self) -> &Path {
-        self.kept.directory()
     }
 }
 

@@ -32,6 +32,13 @@ pub fn forget_package(command: &mut Command) {
     }
 }
 
+/// Builds the provider that is played.
+pub fn build_provider() -> Result<()> {
+    let arguments = ["build", "--release", "--locked", "-p", "mock-provider"];
+    Step::new("Build the provider").run(&mut command(arguments))?;
+    Ok(())
+}
+
 /// Builds the gateway as people run it, and a provider for it to stand before.
 pub fn build_gateway() -> Result<()> {
     let mut arguments = vec!["build", "--release", "--locked"];

@@ -27,6 +27,9 @@ enum Task {
         /// End when they are shown, with 0 if they are what was sent
         #[arg(long)]
         once: bool,
+        /// Calls through stock Envoy with the filter instead
+        #[arg(long)]
+        envoy: bool,
     },
     /// Runs the lints and all tests; ends with `N passed, N failed`
     Test(test::Selection),
@@ -40,7 +43,8 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
-        Task::Demo { once } => demo::run(once),
+        Task::Demo { once, envoy: true } => demo::run_envoy(once),
+        Task::Demo { once, .. } => demo::run(once),
         Task::Test(selection) => Ok(test::run(&selection)),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),

@@ -29,14 +29,29 @@ pub fn say(level: LogLevel, line: &str) {
     let _ = hostcalls::log(level, &format!("mlflow-logger: {line}"));
 }
 
-/// Of WASI what proxies link and the standard library does not use on this target: WASI preview 1,
-/// `random_get`.
+/// A variable of the environment that the proxy's configuration gives the filter.
+pub fn variable(name: &str) -> Option<String> {
+    let environment = wasi::environment()?;
+    let entries = environment.split(|byte| *byte == 0);
+    let value = entries.filter_map(|entry| {
+        let rest = entry.strip_prefix(name.as_bytes())?;
+        rest.strip_prefix(b"=")
+    });
+    let value = value.last()?;
+    Some(String::from_utf8_lossy(value).into_owned())
+}
+
+/// What of WASI preview 1 proxies link, and the standard library does not use on this target.
 #[allow(unsafe_code)]
 mod wasi {
     #[link(wasm_import_module = "wasi_snapshot_preview1")]
     unsafe extern "C" {
         /// Fills a buffer; 0 is success.
         fn random_get(buffer: *mut u8, length: usize) -> i32;
+        /// How many variables there are, and how many bytes they take.
+        fn environ_sizes_get(count: *mut usize, bytes: *mut usize) -> i32;
+        /// Fills a table of pointers, and the buffer that they point into.
+        fn environ_get(table: *mut *mut u8, buffer: *mut u8) -> i32;
     }
 
     /// Eight random bytes.
@@ -45,5 +60,20 @@ mod wasi {
         // SAFETY: the buffer is as long as said, and lives as long as the call.
         let errno = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
         (errno == 0).then(|| u64::from_le_bytes(bytes))
+    }
+
+    /// The environment: `name=value`, each ended by a zero byte.
+    pub fn environment() -> Option<Vec<u8>> {
+        let (mut count, mut size) = (0, 0);
+        // SAFETY: both live as long as the call.
+        let errno = unsafe { environ_sizes_get(&raw mut count, &raw mut size) };
+        if errno != 0 || count == 0 {
+            return None;
+        }
+        let mut table = vec![std::ptr::null_mut(); count];
+        let mut buffer = vec![0; size];
+        // SAFETY: both are as long as the host has just said, and live as long as the call.
+        let errno = unsafe { environ_get(table.as_mut_ptr(), buffer.as_mut_ptr()) };
+        (errno == 0).then_some(buffer)
     }
 }

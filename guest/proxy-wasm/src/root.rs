@@ -117,7 +117,8 @@ impl Root {
         };
         let bytes = bytes.unwrap_or_else(|| b"{}".to_vec());
         let text = String::from_utf8(bytes).map_err(|_| "the settings are not UTF-8".to_owned())?;
-        let settings = Settings::parse_for_proxy(&text).map_err(|error| error.to_string())?;
+        let settings =
+            Settings::parse_for_proxy(&text, host::variable).map_err(|error| error.to_string())?;
         let shared = Shared {
             worker: Worker::new(settings, host::seed(), host::now()),
             metrics: Metrics::define(),

@@ -53,6 +53,7 @@ impl Stream {
         let Ok(mut shared) = shared.try_borrow_mut() else {
             return;
         };
+        let started = record.started;
         let body = body(record);
         let copied = match shared.worker.wants(body, size) {
             0 => Vec::new(),
@@ -61,7 +62,12 @@ impl Stream {
                 bytes.unwrap_or_default()
             }
         };
-        shared.worker.keep(body, host::time(), size, copied);
+        // When a request's parts came is of no interest.
+        let at = match kind {
+            BufferType::HttpResponseBody => host::time(),
+            _ => started,
+        };
+        shared.worker.keep(body, at, size, copied);
     }
 
     fn end(&mut self) -> Option<()> {

@@ -1,4 +1,4 @@
-//! Calls through a running gateway, as any client would make them.
+//! Calls through a running gateway, as any client would make them: ours, or Envoy with the filter.
 //!
 //! The providers are played, all but OpenAI where `OPENAI_API_KEY` is set: then that is the real one.
 
@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use e2e::{Gateway, Mlflow, Serving, Step, paths};
+use e2e::{Gateway, Mlflow, Serving, Step, Trace, paths};
 use serde_json::{Value, json};
 
 use super::show;
@@ -16,7 +16,7 @@ const EXPERIMENT: &str = "demo-gateway";
 const OPENAI: &str = "https://api.openai.com";
 
 /// A call, and the status it is answered with.
-struct Call {
+pub(super) struct Call {
     title: &'static str,
     path: &'static str,
     body: Value,
@@ -29,9 +29,7 @@ pub fn run(gateway: &Gateway, mlflow: &Mlflow) -> Result<bool> {
     let key = std::env::var("OPENAI_API_KEY")
         .ok()
         .filter(|key| !key.is_empty());
-    let provider = Serving::start(&mut Command::new(
-        paths::target()?.join("release/mock-provider"),
-    ))?;
+    let provider = provider()?;
     let config = paths::target_dir("demo")?.join("gateway.toml");
     let text = configuration(provider.url(), key.is_some(), &mlflow.uri());
     fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
@@ -55,20 +53,31 @@ pub fn run(gateway: &Gateway, mlflow: &Mlflow) -> Result<bool> {
     for trace in &traces {
         println!("{}", show::trace(trace));
     }
+    Ok(good & as_made(&calls, &traces))
+}
+
+/// Whether there is a trace a call, failed where the call did.
+pub(super) fn as_made(calls: &[Call], traces: &[Trace]) -> bool {
     let failed = traces
         .iter()
         .filter(|trace| trace.info.state == "ERROR")
         .count();
     let expected = calls.iter().filter(|call| call.status >= 400).count();
-    if traces.len() != calls.len() || failed != expected {
-        println!(
-            "NOT AS MADE  {} calls, {expected} of them failed; {} traces, {failed} of them failed",
-            calls.len(),
-            traces.len()
-        );
-        good = false;
+    if traces.len() == calls.len() && failed == expected {
+        return true;
     }
-    Ok(good)
+    println!(
+        "NOT AS MADE  {} calls, {expected} of them failed; {} traces, {failed} of them failed",
+        calls.len(),
+        traces.len()
+    );
+    false
+}
+
+/// A provider that is played.
+pub(super) fn provider() -> Result<Serving> {
+    let program = paths::target()?.join("release/mock-provider");
+    Serving::start(&mut Command::new(program))
 }
 
 fn configuration(provider: &str, real: bool, mlflow: &str) -> String {
@@ -86,7 +95,8 @@ fn configuration(provider: &str, real: bool, mlflow: &str) -> String {
     )
 }
 
-fn calls() -> Vec<Call> {
+/// The calls that are made.
+pub(super) fn calls() -> Vec<Call> {
     let said = |text: &str| json!([{"role": "user", "content": text}]);
     let weather = json!([{"type": "function", "function": {
         "name": "weather",
@@ -145,7 +155,7 @@ fn calls() -> Vec<Call> {
 }
 
 /// Makes a call as curl would, and tells what came back.
-fn make(call: &Call, gateway: &str, key: Option<&str>) -> Result<bool> {
+pub(super) fn make(call: &Call, gateway: &str, key: Option<&str>) -> Result<bool> {
     println!(
         "\n# {}\n$ curl {gateway}{} -d '{}'",
         call.title, call.path, call.body

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the main job, from nothing to traces in a real MLflow.
 
+mod envoy;
 mod live;
 mod show;
 
@@ -17,6 +18,8 @@ use signal_hook::iterator::Signals;
 
 use crate::{cargo, dist};
 
+pub use envoy::run as run_envoy;
+
 /// Where the demo's traces go.
 const EXPERIMENT: &str = "demo";
 
@@ -31,7 +34,7 @@ pub fn run(once: bool) -> Result<ExitCode> {
     let as_sent = good_calls(&gateway, &mlflow)?;
     bad_lines(&gateway, &mlflow)?;
     let live = live::run(&gateway, &mlflow)?;
-    let address = address(&mlflow)?;
+    let address = address(&mlflow, EXPERIMENT)?;
     if once {
         println!("\nThey were at {address}; without --once MLflow keeps running there.");
     } else {
@@ -130,8 +133,8 @@ fn now() -> Result<i64> {
 }
 
 /// Where people see the traces.
-fn address(mlflow: &Mlflow) -> Result<String> {
-    let traces = mlflow.trace_infos(EXPERIMENT)?;
+fn address(mlflow: &Mlflow, experiment: &str) -> Result<String> {
+    let traces = mlflow.trace_infos(experiment)?;
     let trace = traces.first().context("MLflow holds no traces")?;
     let id = &trace.experiment_id;
     Ok(format!("{}/#/experiments/{id}/traces", mlflow.uri()))

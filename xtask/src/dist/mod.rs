@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use artifact::{LOGGER, MISBEHAVING};
+use artifact::{LOGGER, MISBEHAVING, PROXY};
 use build::Workshop;
 
 /// Builds everything and says what came out.
@@ -22,6 +22,11 @@ pub fn run() -> Result<()> {
 /// Builds `mlflow_logger.wasm` where it is not fresh, and returns its path.
 pub fn build() -> Result<PathBuf> {
     Workshop::here()?.artifact(&LOGGER)
+}
+
+/// Builds `mlflow_logger.proxy.wasm` where it is not fresh, and returns its path.
+pub fn build_proxy() -> Result<PathBuf> {
+    Workshop::here()?.artifact(&PROXY)
 }
 
 /// Builds all plugins where they are not fresh, and returns their paths.

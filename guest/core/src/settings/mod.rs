@@ -122,15 +122,39 @@ pub fn of_proxy() -> impl Iterator<Item = &'static Setting> {
     all().chain(proxy::TABLE)
 }
 
+/// Alternatives: of each line, settings of one side only are used.
+const ALTERNATIVES: [[&[&str]; 2]; 2] = [
+    [&["experiment_name"], &["experiment_id"]],
+    [&["token"], &["username", "password"]],
+];
+
+/// The settings that weaker sources, such as the environment, can no longer set, where these are set.
+pub fn excluded(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let set = |side: &[&str]| side.iter().any(|key| is_set(key));
+    let mut excluded = Vec::new();
+    for [one, other] in ALTERNATIVES {
+        if set(one) {
+            excluded.extend(other);
+        }
+        if set(other) {
+            excluded.extend(one);
+        }
+    }
+    excluded
+}
+
 impl Settings {
     /// Reads settings from a JSON object. Null is as good as left out.
     pub fn parse(text: &str) -> Result<Self, SettingError> {
-        Self::read(text, &[], Vec::from_iter(all()))
+        Self::read(text, &[], Vec::from_iter(all()), |_| None)
     }
 
-    /// Reads the settings of a proxy.
-    pub fn parse_for_proxy(text: &str) -> Result<Self, SettingError> {
-        Self::read(text, &proxy::DEFAULTS, Vec::from_iter(of_proxy()))
+    /// Reads the settings of a proxy. What is left out is taken from the environment, where that has it.
+    pub fn parse_for_proxy(
+        text: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingError> {
+        Self::read(text, &proxy::DEFAULTS, Vec::from_iter(of_proxy()), variable)
     }
 
     /// Reads settings that are among these; `defaults` go before the defaults of their own.
@@ -138,6 +162,7 @@ impl Settings {
         text: &str,
         defaults: &[(&str, &str)],
         known: Vec<&'static Setting>,
+        variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingError> {
         let given = Raw::parse(text)
             .map_err(|error| SettingError::new("", format!("not JSON: {error}")))?;
@@ -152,6 +177,18 @@ impl Settings {
             let default = other.map(|(_, json)| *json).or(setting.default);
             if let Some(default) = default.and_then(|json| Raw::parse(json).ok()) {
                 settings.apply(setting, default)?;
+            }
+        }
+        let is_set = |key: &str| given.get(key).is_some_and(|value| !value.is_null());
+        let settled = excluded(is_set);
+        for setting in &known {
+            let unset = !is_set(setting.key) && !settled.contains(&setting.key);
+            let found = setting.env.filter(|_| unset).and_then(&variable);
+            if let Some(value) = found.filter(|value| !value.is_empty()) {
+                let value = crate::json::Node::text(&value).json();
+                if let Ok(value) = Raw::parse(&value) {
+                    settings.apply(setting, value)?;
+                }
             }
         }
         for (key, value) in given.entries() {

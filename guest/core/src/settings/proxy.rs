@@ -65,7 +65,7 @@ pub(super) const TABLE: &[Setting] = &[
             Ok(())
         },
     )
-    .default("16777216"),
+    .default("4194304"),
     Setting::new(
         "worker_share",
         "The share of each worker thread's time that logging may take, above 0 and up to 1. Past that \
@@ -77,7 +77,7 @@ pub(super) const TABLE: &[Setting] = &[
             Ok(())
         },
     )
-    .default("0.07"),
+    .default("0.1"),
 ];
 
 impl Proxy {
@@ -134,7 +134,7 @@ mod tests {
 
     fn parse(rest: &str) -> Result<Settings, String> {
         let text = format!(r#"{{"tracking_uri":"http://m:1"{rest}}}"#);
-        Settings::parse_for_proxy(&text).map_err(|error| error.to_string())
+        Settings::parse_for_proxy(&text, |_| None).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -185,6 +185,24 @@ mod tests {
     fn other_hosts_do_not_know_them() {
         let error = Settings::parse(r#"{"tracking_uri":"http://m:1","cluster":"c"}"#);
         assert_eq!(error.unwrap_err().key, "cluster");
+    }
+
+    #[test]
+    fn the_environment_sets_what_is_left_out() {
+        let text = r#"{"experiment_name":"x"}"#;
+        let variable = |name: &str| match name {
+            "MLFLOW_TRACKING_URI" => Some("http://m:1".to_owned()),
+            "MLFLOW_EXPERIMENT_ID" => Some("7".to_owned()),
+            "MLFLOW_TRACKING_TOKEN" => Some("secret".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::parse_for_proxy(text, variable).unwrap();
+        assert_eq!(settings.server.tracking_uri, "http://m:1");
+        assert_eq!(settings.server.experiment.to_string(), "experiment \"x\"");
+        assert_eq!(
+            settings.server.credentials.0.as_deref(),
+            Some("Bearer secret")
+        );
     }
 
     #[test]

@@ -22,9 +22,11 @@ pub struct Answer {
     pub is_whole: bool,
 }
 
-/// A request to be posted.
+/// A request.
 #[derive(Clone, Debug, Default)]
 pub struct Post {
+    /// POST where it is empty.
+    pub method: String,
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -55,7 +57,13 @@ impl Post {
         let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new())
             .http2_only(self.http2)
             .build_http();
-        let mut request = Request::post(format!("http://{to}{}", self.path));
+        let method = if self.method.is_empty() {
+            "POST"
+        } else {
+            &self.method
+        };
+        let url = format!("http://{to}{}", self.path);
+        let mut request = Request::builder().method(method).uri(url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

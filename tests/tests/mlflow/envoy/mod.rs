@@ -2,4 +2,10 @@
 
 mod calls;
 mod client;
+mod door;
+mod faults;
+mod manifests;
+mod same;
+mod settings;
 mod stage;
+mod trace;

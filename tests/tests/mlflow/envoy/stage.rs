@@ -58,6 +58,12 @@ pub fn post(envoy: &Envoy, post: Post) -> Answer {
     runtime().block_on(post.send(envoy.address))
 }
 
+/// A request for chat completions, whose trace goes to an experiment.
+pub fn call(experiment: &str, body: &Value) -> Post {
+    let post = Post::json("/openai/v1/chat/completions", body);
+    post.header("x-mlflow-experiment", experiment)
+}
+
 /// A chat request.
 pub fn chat(said: &str) -> Value {
     json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": said}]})
