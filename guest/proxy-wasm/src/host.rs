@@ -33,11 +33,11 @@ pub fn say(level: LogLevel, line: &str) {
 pub fn variable(name: &str) -> Option<String> {
     let environment = wasi::environment()?;
     let entries = environment.split(|byte| *byte == 0);
-    let value = entries.filter_map(|entry| {
+    let mut values = entries.filter_map(|entry| {
         let rest = entry.strip_prefix(name.as_bytes())?;
         rest.strip_prefix(b"=")
     });
-    let value = value.last()?;
+    let value = values.next()?;
     Some(String::from_utf8_lossy(value).into_owned())
 }
 

@@ -56,11 +56,12 @@ async fn pass(mut stream: TcpStream, server: SocketAddr, way: Way) -> std::io::R
             copy_bidirectional(&mut stream, &mut server).await?;
         }
         Way::Reset => {
-            stream.read(&mut [0; 100]).await?;
+            // Some of a request is enough.
+            let _ = stream.read(&mut [0; 100]).await?;
         }
         Way::Status(status) => {
             let mut heard = vec![0; 1 << 20];
-            stream.read(&mut heard).await?;
+            let _ = stream.read(&mut heard).await?;
             let answer =
                 format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             stream.write_all(answer.as_bytes()).await?;
