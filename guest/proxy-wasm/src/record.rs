@@ -74,9 +74,14 @@ impl Body {
         bytes + PART
     }
 
+    /// How many bytes came that are not kept.
+    pub fn missing(&self) -> u64 {
+        self.came.saturating_sub(self.kept as u64)
+    }
+
     /// Whether some of it is missing.
     fn is_cut(&self) -> bool {
-        self.came > self.kept as u64
+        self.missing() > 0
     }
 
     /// The parts as one.

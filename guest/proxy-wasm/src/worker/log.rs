@@ -66,8 +66,7 @@ impl Worker {
         for (at, part) in &record.response.parts {
             self.logger.response_chunk(call, *at, part)?;
         }
-        let response = &record.response;
-        let missing = response.came.saturating_sub(response.kept as u64);
+        let missing = record.response.missing();
         if missing > 0 {
             self.logger.response_gap(call, ended.at, missing)?;
         }

@@ -1,7 +1,7 @@
 //! A plugin for tests that does what no plugin should.
 //!
 //! It delivers nothing anywhere: each event is reported as delivered by the next `flush`. An event whose
-//! payload or request holds `misbehave:` and the name of an [`Act`] has it do that instead, at once or in
+//! payload or request holds `misbehave:` and the name of an `Act` has it do that instead, at once or in
 //! the hook that the act is for. So a test says with what it logs how the plugin is to behave, in one
 //! instance and among events that are to come through unharmed.
 
