@@ -125,6 +125,12 @@ fn a_call_that_the_sdk_takes_for_failed_is_an_error_in_mlflow() {
     let fits = |call: &Call| !is_raw(call) && call.error.is_some();
     check(fits, 10, |call| {
         let span = root(call)?;
+        let transcript = Transcript::named(&call.transcript).map_err(|error| error.to_string())?;
+        let golden = golden(&transcript).map_err(|error| format!("{error:#}"))?;
+        if golden["status"] == "OK" && !call.broken {
+            // The provider did not fail: the SDK does not know a form of its answer.
+            return same("status", &json!("OK"), &json!(span.status));
+        }
         let exception = span.events.iter().find(|event| event.name == "exception");
         let exception = exception.ok_or("no exception")?;
         if span.status != "ERROR" {
@@ -174,8 +180,23 @@ fn within(answer: &Value, held: &Value, place: &str) -> Result<(), String> {
         (Value::Object(members), Value::Null) if members.values().all(Value::is_null) => Ok(()),
         (Value::Number(number), other) if number.as_f64() == other.as_f64() => Ok(()),
         _ if answer == held => Ok(()),
+        (Value::String(answer), Value::String(held)) if is_told_by(answer, held) => Ok(()),
         _ => Err(format!("{place}: the SDK has {answer}, MLflow {held}")),
     }
+}
+
+/// Whether a text is the SDK's for one that is held: none, as the first chunk had none; the one of each chunk,
+/// one behind the other; or Base64, whose size is held.
+fn is_told_by(answer: &str, held: &str) -> bool {
+    let repeated = !held.is_empty() && answer.replace(held, "").is_empty();
+    let padding = answer
+        .bytes()
+        .rev()
+        .take_while(|byte| *byte == b'=')
+        .count();
+    let size = (answer.len() / 4 * 3).saturating_sub(padding);
+    let described = held.starts_with('[') && held.contains(&format!(", {size} bytes, sha256 "));
+    answer.is_empty() || repeated || described
 }
 
 /// Members that an SDK puts beside the provider's, or adds up in a way of its own.

@@ -42,7 +42,9 @@ pub fn mlflow() -> SocketAddr {
 pub fn config(experiment: &str) -> Config {
     let python = Mlflow::shared().unwrap().python();
     let mut config = Config::example(python, provider(), mlflow()).unwrap();
-    let settings = json!({"experiment_name": experiment, "flush_interval_ms": 200});
+    let settings = json!({
+        "experiment_name": experiment, "client_experiments": true, "flush_interval_ms": 200,
+    });
     config.settings(settings).unwrap();
     config
 }
