@@ -14,6 +14,7 @@ fn main() -> io::Result<()> {
     wire(&root.join("guest/core/tests/wire"), &mut seeds)?;
     hooks(&root.join("tests/parity/cases"), &mut seeds)?;
     settings(&mut seeds)?;
+    redaction(&mut seeds)?;
     println!("{} seeds in {}", seeds.count, seeds.folder.display());
     Ok(())
 }
@@ -180,6 +181,29 @@ fn hooks(folder: &Path, seeds: &mut Seeds) -> io::Result<()> {
             input.push(0xff);
         }
         seeds.add("hooks", &name, &input)?;
+    }
+    Ok(())
+}
+
+/// A secret of every form, and personal data.
+fn redaction(seeds: &mut Seeds) -> io::Result<()> {
+    for (number, text) in [
+        "the key is sk-proj-abcDEF0123456789xyz, Authorization: Bearer abc.def-012345678",
+        "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY AKIAIOSFODNN7EXAMPLE",
+        "postgres://user:p@ss@db.example.com/app?password=x&key=y",
+        "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY----- eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.x",
+        "{\"password\": \"hunter2\", 'api_key': 'a'} <secret>x</secret> Cookie: a=b",
+        "alice@example.com +1 (415) 555-2671 4111 1111 1111 1111 DE89 3704 0044 0532 0130 00",
+        "abc8Q~0123456789abcdefghijklmnopqrstuv 123456789:AAF0123456789abcdefghijklmnopqrstuv",
+        "ghp_0123456789abcdefghij hf_0123456789abcdefghij ya29.a0AfH6SMBx0123456789 Basic dXNlcjpwYXNz",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for how in [0_u8, 30] {
+            let input = [&[how][..], text.as_bytes()].concat();
+            seeds.add("redact", &format!("{number}-{how}"), &input)?;
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ pub mod frames;
 pub mod hooks;
 pub mod json;
 pub mod otlp;
+pub mod redact;
 pub mod sink;
 pub mod wire;
 

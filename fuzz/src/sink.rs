@@ -29,11 +29,13 @@ pub fn logger(more: &str) -> Logger {
 }
 
 /// Settings that change what is kept, to pick one of.
-pub const SETTINGS: [&str; 4] = [
+pub const SETTINGS: [&str; 6] = [
     "",
     r#","max_value_bytes":64,"capture":{"reasoning":false,"headers":true}"#,
     r#","capture":{"inputs":false,"tools":false},"parent":"join""#,
     r#","capture":{"outputs":false},"redact":false,"queue_max_bytes":65536"#,
+    r#","redact":{"email":true,"phone":true,"card":true,"iban":true,"patterns":["a+b","[0-9]{3,9}"]},"client_experiments":true"#,
+    r#","redact":{"paths":["/messages/*/content","/outputs/0","/inputs/model"]},"user_hash_key":"0123456789abcdef","media":"keep""#,
 ];
 
 /// Ends everything and takes it. All that was `taken` has to be told of once, and nothing may be left.

@@ -4,6 +4,8 @@
 //! Nothing here is mocked. MLflow is installed from a pinned list into a Python environment of its own
 //! and runs on SQLite in a temporary directory; it ends with whoever started it.
 
+#![forbid(unsafe_code)]
+
 pub mod debian;
 pub mod envoy;
 pub mod events;

@@ -16,7 +16,7 @@ use e2e::{debian, paths};
 use crate::cargo;
 
 /// All targets; `fuzz/Cargo.toml` has the same.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "wire",
     "frames",
     "hooks",
@@ -24,6 +24,7 @@ const TARGETS: [&str; 7] = [
     "otlp",
     "configure",
     "feedback",
+    "redact",
 ];
 
 /// What `cargo fuzz` passes to the compiler, less the sanitizer: LLVM's SanitizerCoverage, as libFuzzer wants it.

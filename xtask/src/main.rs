@@ -1,5 +1,7 @@
 //! `cargo xtask`: the one entry for people and CI.
 
+#![forbid(unsafe_code)]
+
 mod bench;
 mod cargo;
 mod demo;

@@ -4,7 +4,9 @@
 //! what the core wants sent, and this file says which hook calls what. An instance has one thread and
 //! one logger.
 
+#[forbid(unsafe_code)]
 mod convert;
+#[forbid(unsafe_code)]
 mod http;
 
 use std::cell::RefCell;

@@ -15,6 +15,7 @@ use crate::id::{self, TraceId};
 use crate::litellm::streams::Streams;
 use crate::outbox::{Due, Outbox};
 use crate::policy::Policy;
+use crate::redact::Detectors;
 use crate::report::{Report, Stats};
 use crate::settings::routes::{self, By};
 use crate::settings::{Experiment, ParentMode, SettingError, Settings};
@@ -124,8 +125,12 @@ impl Logger {
             .map(str::to_owned)
             .or_else(|| routes::experiment(&settings.routes, find));
         // A value in a name may be anything; a name is in URLs and logs.
-        let detectors = &settings.content.redact.detectors;
-        let name = name.map(|name| detectors.redact(&name).unwrap_or(name));
+        let redacts = settings.content.redact.detectors.secrets;
+        let secrets = Detectors::secrets();
+        let name = name.map(|name| match secrets.redact(&name) {
+            Some(redacted) if redacts => redacted,
+            _ => name,
+        });
         Ok(name.map_or_else(|| settings.server.experiment.clone(), Experiment::Name))
     }
 

@@ -293,7 +293,9 @@ impl Filter for Policy<'_> {
 
     fn number(&mut self, number: &str) -> Option<&'static str> {
         // Cards, accounts and telephones are sometimes numbers.
-        let is_found = number.len() >= 10 && self.content.redact.detectors.redact(number).is_some();
+        let detectors = &self.content.redact.detectors;
+        let is_looked_at = number.len() >= 8 && detectors.looks_for_more();
+        let is_found = is_looked_at && detectors.redact(number).is_some();
         self.did.redacted += usize::from(is_found);
         is_found.then_some(REDACTED)
     }

@@ -56,7 +56,8 @@ impl Detectors {
         !self.secrets && !self.looks_for_more()
     }
 
-    fn looks_for_more(&self) -> bool {
+    /// Whether more than secrets is looked for.
+    pub fn looks_for_more(&self) -> bool {
         self.has_numbers() || self.email || !self.patterns.is_empty()
     }
 

@@ -141,7 +141,11 @@ fn users_are_named_nowhere() {
     });
     let mut wired = logger(settings);
     let body = body.to_string();
-    let start = start(vec![("x-mlflow-user", user.as_bytes())], body.as_bytes());
+    let fields: Vec<(&str, &[u8])> = vec![
+        ("x-mlflow-user", user.as_bytes()),
+        ("baggage", b"user.id=alice%40example.com"),
+    ];
+    let start = start(fields, body.as_bytes());
     let call = wired.begin_call(NOW, &start).unwrap();
     wired.finish_call(NOW, call, START + 2).unwrap();
     let mut hashes = Vec::new();

@@ -39,9 +39,16 @@ pub(super) struct Known(Vec<(String, String)>);
 
 impl Known {
     pub fn add(&mut self, key: &UserKey, user: &str) {
-        if user.len() >= SHORTEST && self.0.iter().all(|(known, _)| known != user) {
-            self.0.push((user.to_owned(), key.hash(user)));
+        if user.len() < SHORTEST || self.0.iter().any(|(known, _)| known == user) {
+            return;
         }
+        let hash = key.hash(user);
+        // As it stands in a URL or in W3C Baggage.
+        let encoded = percent_encoded(user);
+        if encoded != user {
+            self.0.push((encoded, hash.clone()));
+        }
+        self.0.push((user.to_owned(), hash));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -59,6 +66,19 @@ impl Known {
         }
         hidden
     }
+}
+
+/// RFC 3986, section 2: everything but unreserved characters encoded.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// Whether a member, a tag or a header field of this name is a user: OpenAI's `user` and `safety_identifier`,

@@ -181,8 +181,12 @@ impl Pair {
         {
             return None;
         }
+        let is_field = slice(text, self.start, self.separator).contains(&b'-');
         let fits = if self.of_url {
             !value.is_empty()
+        } else if is_field && self.sensitivity == Sensitivity::Secret {
+            // No word of a program or of prose, but the name of a header field.
+            value.len() >= 4 && (value.len() >= 8 || value.iter().any(u8::is_ascii_digit))
         } else if self.sensitivity == Sensitivity::Perhaps {
             is_token(value)
         } else if spaced || byte(text, self.separator) == b':' {
@@ -201,6 +205,51 @@ impl Pair {
         };
         fits.then(|| at..at + value.len() + rest())
     }
+}
+
+/// The value of an option of a command, whose name begins behind the hyphen at `at`: `--password x`, `-u user:x`.
+pub(super) fn option(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let name_end = at
+        + 1
+        + run(
+            slice(text, at + 1, (at + 1 + NAME).min(text.len())),
+            0,
+            is_word,
+        );
+    let name = slice(text, at + 1, name_end);
+    let is_long = before(text, at, 1) == b'-' && names::of_bytes(name) == Sensitivity::Secret;
+    let is_user = name == b"u" || (name == b"user" && before(text, at, 1) == b'-');
+    if byte(text, name_end) != b' ' || !(is_long || is_user) {
+        return None;
+    }
+    let mut start = name_end + 1;
+    let quote = byte(text, start);
+    let is_quoted = matches!(quote, b'"' | b'\'');
+    start += usize::from(is_quoted);
+    let near = slice(text, start, (start + NEAR).min(text.len()));
+    let ends = |byte: u8| {
+        byte.is_ascii_whitespace() || (is_quoted && byte == quote) || b"|;`\"'".contains(&byte)
+    };
+    let mut value = slice(near, 0, run(near, 0, |byte| !ends(byte)));
+    let end = start + value.len();
+    if is_user {
+        let colon = memchr::memchr(b':', value).filter(|colon| *colon > 0)?;
+        value = value.get(colon + 1..).unwrap_or_default();
+        start += colon + 1;
+        // User and group, as numbers.
+        if value.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+    }
+    let fits = value.len() >= 3 && !is_placeholder(value) && !b"-$".contains(&byte(value, 0));
+    fits.then_some(start..end)
+}
+
+/// Whether an option's name may begin behind the hyphen at `at`.
+pub(super) fn is_option(text: &[u8], at: usize) -> bool {
+    let next = byte(text, at + 1);
+    (before(text, at, 1) == b'-' && next.is_ascii_alphabetic())
+        || (next == b'u' && byte(text, at + 2) == b' ' && before(text, at, 1).is_ascii_whitespace())
 }
 
 /// Whether it stands for a value that is elsewhere.

@@ -13,6 +13,7 @@ enum Notice {
     Scheme,
     Address,
     Armour,
+    Option,
     WebToken,
     Entra,
     Bot,
@@ -108,6 +109,9 @@ fn notices(text: &[u8], at: usize, tell: &mut dyn FnMut(Notice)) {
             return;
         }
         b'-' if c::is_armour(text, at) => tell(Notice::Armour),
+        b'-' if pairs::is_option(text, at) && pairs::option(text, at).is_some() => {
+            tell(Notice::Option)
+        }
         _ => {}
     }
     for (prefix, start) in prefixes::noticed(text, at) {
@@ -123,6 +127,7 @@ impl Notice {
             Self::Scheme => c::of_scheme(text, at),
             Self::Address => c::user_info(text, at),
             Self::Armour => c::private_key(text, at),
+            Self::Option => pairs::option(text, at),
             Self::WebToken => c::web_token(text, at),
             Self::Entra => c::entra_secret(text, at),
             Self::Bot => c::bot_token(text, at),

@@ -82,6 +82,9 @@ fn credentials_are_told_by_their_use() {
         "MISTRAL_API_KEY: ‹abcdefghijklmnopqrstuvwxyz012345›",
         "Cohere, whose key is ‹abcdefghijklmnopqrstuvwxyz0123456789ABCD›.",
         "password: ‹Tr0ub4dor&3›",
+        "x-api-key: ‹abcdefgh›",
+        "psql --password ‹hunter› -h db",
+        "curl -u alice:‹s3cret› https://example.com",
         "password=‹hunter›",
         "Cookie: ‹session=abc; theme=dark›\nHost: a",
         "<password>‹hunter two›</password>",
@@ -114,6 +117,7 @@ fn prose_and_programs_are_kept() {
         "if password == \"hunter2\"",
         "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
         "{\"token\":\"Hello\",\"logprob\":-0.1}",
+        "docker run -u 1000:1000 --password-stdin --token $TOKEN",
         "hf_hub_download and r8_models, npm_config_registry",
         "2024-01-02T03:04:05Z 192.168.100.200 v1.2.3",
     ] {

@@ -79,7 +79,8 @@ impl ChunkLog {
 
     /// Appends all as span events: chunks as `streaming_chunk` with `delta`, as litellm's `MlflowLogger` names them.
     pub(super) fn write(&self, out: &mut Vec<u8>, policy: &mut Policy<'_>) {
-        policy.within(Root::Other);
+        // Paths into outputs hide all of them; what is left to hide is what they repeat.
+        policy.within(Root::Outputs);
         let hides_all = policy.has_paths(Root::Outputs);
         let masks = if policy.looks_across_pieces() && !hides_all {
             self.masks(policy)
@@ -111,6 +112,7 @@ impl ChunkLog {
                 attributes.string("delta", &json);
             });
         }
+        policy.within(Root::Other);
     }
 
     /// What takes the place of strings that a secret goes through, by chunk and position within it.

@@ -5,6 +5,7 @@ mod client;
 mod door;
 mod faults;
 mod manifests;
+mod player;
 mod same;
 mod settings;
 mod stage;
