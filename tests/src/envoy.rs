@@ -167,12 +167,20 @@ impl Envoy {
         if !self.ask("GET", "/ready")?.starts_with("LIVE") {
             bail!("not ready");
         }
-        let listeners = self.ask("GET", "/listeners")?;
-        let gateway = listeners
-            .lines()
-            .find_map(|line| line.strip_prefix("gateway::"));
-        self.address = gateway.context("no listener")?.parse()?;
+        self.address = self.listener("gateway")?;
         Ok(())
+    }
+
+    /// Where a listener listens.
+    pub fn listener(&self, name: &str) -> Result<SocketAddr> {
+        let listeners = self.ask("GET", "/listeners")?;
+        let found = listeners.lines().find_map(|line| {
+            let (found, address) = line.split_once("::")?;
+            (found == name).then_some(address)
+        });
+        Ok(found
+            .with_context(|| format!("no listener {name}"))?
+            .parse()?)
     }
 
     /// Asks its admin interface.

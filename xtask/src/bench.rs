@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what the hooks cost, and what logging adds to a gateway's first byte, as tables.
 
+mod envoy;
+
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -17,10 +19,16 @@ pub struct Options {
     /// A tenth of the work: to see that it runs
     #[arg(long)]
     quick: bool,
+    /// What the filter costs stock Envoy instead
+    #[arg(long)]
+    envoy: bool,
 }
 
 /// Builds and runs the benchmark; its table goes to stdout, all else to stderr.
 pub fn run(options: &Options) -> Result<()> {
+    if options.envoy {
+        return envoy::run(options.quick);
+    }
     let plugin = dist::build()?;
     let encoder = dist::module("bench-encoder")?;
     let build = ["build", "--release", "--locked", "-p", "bench"];

@@ -77,7 +77,7 @@ pub(super) const TABLE: &[Setting] = &[
             Ok(())
         },
     )
-    .default("0.1"),
+    .default("0.08"),
 ];
 
 impl Proxy {

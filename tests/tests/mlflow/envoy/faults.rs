@@ -7,6 +7,7 @@ use e2e::Envoy;
 use e2e::envoy::Config;
 use serde_json::json;
 
+use super::client::Post;
 use super::door::{Door, Way};
 use super::stage::{call, chat, config, mlflow, post, runtime, streamed, traces};
 
@@ -137,4 +138,80 @@ fn replace(file: &Path, listeners: &Config) {
     let fresh = file.with_extension("fresh");
     fs::write(&fresh, json!({"resources": [listener]}).to_string()).unwrap();
     fs::rename(fresh, file).unwrap();
+}
+
+/// Whatever comes, the filter neither fails nor loses a call uncounted.
+#[test]
+fn hostile_bodies_and_heads_are_logged_or_counted() {
+    let experiment = "envoy-hostile";
+    let envoy = Envoy::start(&config(experiment)).unwrap();
+    let mut seed = 7_u64;
+    let mut random = move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % below
+    };
+    let transcripts = transcripts::all().unwrap();
+    let deep = "[".repeat(5000) + &"]".repeat(5000);
+    let fixed = [
+        &b""[..],
+        b"{",
+        b"\xff\xfe\x00",
+        b"\xed\xa0\x80",
+        b"[1,2",
+        b"99999999999999999999999",
+        b"\"\\ud800\"",
+        b"{\"model\":{},\"messages\":7,\"stream\":\"yes\",\"tools\":[null]}",
+        deep.as_bytes(),
+    ];
+    let mutated = transcripts.iter().take(60).map(|transcript| {
+        let (_, mut body) = transcript.request();
+        body.push(b' ');
+        for _ in 0..3 {
+            let at = random(body.len());
+            body[at] = random(256) as u8;
+        }
+        body.truncate(random(body.len()) + 1);
+        body
+    });
+    let bodies: Vec<_> = fixed
+        .iter()
+        .map(|body| body.to_vec())
+        .chain(mutated)
+        .collect();
+    let count = bodies.len() as u64;
+    let paths = [
+        "/v1/chat/completions",
+        "/v1/messages",
+        "/v1beta/models/m:streamGenerateContent",
+        "/%ff?key=%zz&&=;",
+    ];
+    for (at, body) in bodies.into_iter().enumerate() {
+        let request = Post {
+            path: format!("/openai{}", paths[at % paths.len()]),
+            body,
+            ..Post::default()
+        };
+        let request = request
+            .header(
+                "content-encoding",
+                ["gzip", "br", "zstd", "identity"][at % 4],
+            )
+            .header(
+                "content-type",
+                [
+                    "application/json",
+                    "multipart/form-data; boundary=",
+                    "text/x",
+                    ";",
+                ][at % 4],
+            )
+            .header("traceparent", ["00-zz", "", "ff-00", "\u{e9}"][at % 4])
+            .header("x-mlflow-tags", "{\"a\":[1],\"\":null,:::");
+        let status = post(&envoy, request).status;
+        assert!((200..500).contains(&status), "{status}");
+    }
+    envoy.reaches("delivered", count).unwrap();
+    assert_eq!(envoy.metric("logged").unwrap(), count);
+    let stats = envoy.ask("GET", "/stats?filter=vm_reload_success").unwrap();
+    assert!(stats.trim().ends_with(": 0"), "{stats}");
 }

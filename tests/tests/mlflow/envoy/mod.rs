@@ -5,7 +5,6 @@ mod client;
 mod door;
 mod faults;
 mod manifests;
-mod player;
 mod same;
 mod settings;
 mod stage;

@@ -4,14 +4,12 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use e2e::envoy::address;
 use e2e::{Envoy, Gateway, Mlflow, Serving, Trace};
 use serde_json::{Value, json};
 use transcripts::Transcript;
 
 use super::client::Post;
-use super::player;
-use super::stage::{config, post, runtime, traces};
+use super::stage::{config, post, provider, runtime, traces};
 
 #[test]
 fn envoy_logs_what_the_gateway_logs() {
@@ -21,10 +19,9 @@ fn envoy_logs_what_the_gateway_logs() {
     assert!(transcripts.len() >= 30);
 
     let [by_gateway, by_envoy] = ["same-gateway", "same-envoy"];
-    let provider = player::start();
-    let serving = gateway(by_gateway, provider);
+    let serving = gateway(by_gateway);
     let gateway: SocketAddr = serving.url().trim_start_matches("http://").parse().unwrap();
-    let envoy = envoy(by_envoy, provider);
+    let envoy = envoy(by_envoy);
     for transcript in &transcripts {
         for to in [gateway, envoy.address] {
             let answer = runtime().block_on(request(transcript).send(to));
@@ -56,7 +53,8 @@ fn envoy_logs_what_the_gateway_logs() {
 }
 
 /// The gateway, before the provider under a prefix, every setting as in Envoy.
-fn gateway(experiment: &str, provider: SocketAddr) -> Serving {
+fn gateway(experiment: &str) -> Serving {
+    let provider = provider();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("gateway.toml");
     let uri = Mlflow::shared().unwrap().uri();
@@ -70,17 +68,8 @@ fn gateway(experiment: &str, provider: SocketAddr) -> Serving {
     Serving::start(command.arg(file)).unwrap()
 }
 
-fn envoy(experiment: &str, provider: SocketAddr) -> Envoy {
+fn envoy(experiment: &str) -> Envoy {
     let mut config = config(experiment);
-    for cluster in config
-        .clusters()
-        .filter(|cluster| cluster["name"] != "mlflow")
-    {
-        let endpoint =
-            &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
-        endpoint["hostname"] = json!(provider.to_string());
-        endpoint["address"] = address(provider);
-    }
     let routes = &mut config.http()["route_config"]["virtual_hosts"][0]["routes"];
     routes[0]["match"]["prefix"] = json!("/any/");
     config.settings(json!({"upstreams": null})).unwrap();
