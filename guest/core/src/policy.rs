@@ -153,7 +153,8 @@ impl<'s> Policy<'s> {
     /// Text that is no JSON.
     pub fn text<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
         let suspect = self.content.redact.detectors.may_find(text);
-        self.apply(Cow::Borrowed(text), suspect)
+        self.apply(text, suspect)
+            .map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// Text that may repeat what is not captured: of an exception, of a response as it came.
@@ -175,26 +176,31 @@ impl<'s> Policy<'s> {
         }
     }
 
-    fn apply<'t>(&mut self, mut text: Cow<'t, str>, suspect: bool) -> Cow<'t, str> {
+    /// What a text becomes; None if it stays as it is.
+    fn apply(&mut self, text: &str, suspect: bool) -> Option<String> {
+        let mut changed = None;
         if self.content.media.is_described()
-            && let Some(described) = media::in_text(&text)
+            && let Some(described) = media::in_text(text)
         {
             self.did.described += 1;
-            text = Cow::Owned(described);
+            changed = Some(described);
         }
-        if let (true, Some(redacted)) = (suspect, self.content.redact.detectors.redact(&text)) {
+        let detectors = &self.content.redact.detectors;
+        let current = changed.as_deref().unwrap_or(text);
+        if let (true, Some(redacted)) = (suspect, detectors.redact(current)) {
             self.did.redacted += 1;
-            text = Cow::Owned(redacted);
+            changed = Some(redacted);
         }
-        if let Some(hashed) = self.users.hidden(&text) {
-            text = Cow::Owned(hashed);
+        if let Some(hashed) = self.users.hidden(changed.as_deref().unwrap_or(text)) {
+            changed = Some(hashed);
         }
+        let current = changed.as_deref().unwrap_or(text);
         match self.content.max_value_bytes {
-            Some(max) if text.len() > max => {
+            Some(max) if current.len() > max => {
                 self.did.cut += 1;
-                Cow::Owned(cut(&text, max))
+                Some(cut(current, max))
             }
-            _ => text,
+            _ => changed,
         }
     }
 
@@ -266,10 +272,11 @@ impl Filter for Policy<'_> {
         if self.root == Root::Outputs && !self.echo.is_empty() {
             let text = json::unescape(escaped);
             let told = self.telling(&text);
-            return (told != text || suspect).then(|| Cow::Owned(told.into_owned()));
+            return (told != text).then(|| Cow::Owned(told.into_owned()));
         }
-        let changes = suspect || long || embeds || !self.users.is_empty();
-        changes.then(|| self.apply(json::unescape(escaped), suspect))
+        let is_looked_at = suspect || long || embeds || !self.users.is_empty();
+        let changed = is_looked_at.then(|| self.apply(&json::unescape(escaped), suspect));
+        changed.flatten().map(Cow::Owned)
     }
 
     fn member(&mut self, escaped: &str, value: &Place<'_, '_>) -> Option<&'static str> {

@@ -66,7 +66,8 @@ impl Detectors {
     }
 
     /// Whether [`redact`](Self::redact) may find something once the text is unescaped: quick, and never wrong where it
-    /// says no.
+    /// says no. What has escapes is always looked at unescaped: each may hide a byte that something is recognised by, or
+    /// moves a word further away from a secret than it is.
     pub fn may_find(&self, escaped: &str) -> bool {
         let bytes = escaped.as_bytes();
         if self.is_idle() || bytes.len() < 4 && self.patterns.is_empty() {
@@ -75,7 +76,7 @@ impl Detectors {
         !self.patterns.is_empty()
             || (self.has_numbers() && bytes.iter().any(u8::is_ascii_digit))
             || (self.email && memchr::memchr(b'@', bytes).is_some())
-            || text::hides_ascii(bytes)
+            || memchr::memchr(b'\\', bytes).is_some()
             || (self.secrets && scan::suspects(bytes))
     }
 

@@ -249,3 +249,64 @@ fn hostile_texts_take_linear_time() {
         detectors.redact(&text);
     }
 }
+
+/// The first pass sees text as it is escaped, the second as it is meant.
+#[test]
+fn no_escape_hides_a_secret_from_the_first_pass() {
+    let secrets = [
+        ("password", "= correct-horse-7battery"),
+        ("api_key", ": \"q8Zt5vLm2Kx9Rw4Pn7Bc\""),
+        (
+            "aws_secret_access_key",
+            " wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        ),
+        (
+            "cohere api key",
+            " q8Zt5vLm2Kx9Rw4Pn7Bcq8Zt5vLm2Kx9Rw4Pn7Bc",
+        ),
+        ("", "sk-proj-q8Zt5vLm2Kx9Rw4Pn7Bcq8Zt5vLm2Kx9Rw4Pn7Bc"),
+        ("Authorization", ": Bearer q8Zt5vLm2Kx9Rw4Pn7Bc"),
+        ("postgres", "://ada:hunter2hunter2@db/x"),
+    ];
+    let detectors = Detectors::secrets();
+    let mut hidden = Vec::new();
+    let mut met = 0;
+    for (name, value) in secrets {
+        for between in [
+            "\n",
+            "\t",
+            "\r",
+            "\u{8}",
+            "\0\0\0\0\0\0\0\0\0\0\0\0",
+            "\"",
+            "\\",
+            "\u{e9}",
+            "",
+        ] {
+            for text in [
+                format!("{between}{name}{value}"),
+                format!("{name}{between}{value}"),
+                format!("{name}{value}{between}"),
+            ] {
+                let mut escaped = Vec::new();
+                crate::json::write_str(&text, &mut escaped);
+                let plain = String::from_utf8(escaped).unwrap();
+                let forms = [
+                    plain.clone(),
+                    plain.replace('/', "\\/"),
+                    plain.replace('é', "\\u00e9"),
+                ];
+                for form in forms {
+                    met += usize::from(detectors.redact(&text).is_some());
+                    if detectors.redact(&text).is_some()
+                        && !detectors.may_find(&form[1..form.len() - 1])
+                    {
+                        hidden.push(form);
+                    }
+                }
+            }
+        }
+    }
+    assert!(hidden.is_empty(), "{hidden:#?}");
+    assert!(met > 200, "{met}");
+}

@@ -81,10 +81,3 @@ pub(super) fn longest_run(token: &[u8]) -> usize {
     let runs = token.split(|byte| !byte.is_ascii_alphanumeric());
     runs.map(<[u8]>::len).max().unwrap_or(0)
 }
-
-/// Whether escaped text writes printable ASCII as `\u00..`: something may hide there.
-pub(super) fn hides_ascii(escaped: &[u8]) -> bool {
-    memchr::memchr_iter(b'\\', escaped).any(|at| {
-        stands_at(escaped, at + 1, b"u00") && matches!(byte(escaped, at + 4), b'2'..=b'7')
-    })
-}
