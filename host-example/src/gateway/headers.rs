@@ -16,6 +16,11 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     HeaderName::from_static("keep-alive"),
 ];
 
+/// How many fields a request or a response may have: far more than any client or provider sends.
+pub(super) const MOST_FIELDS: usize = 512;
+/// How many bytes they may take over HTTP/2; over HTTP/1 it is some more.
+pub(super) const MOST_BYTES: u32 = 256 * 1024;
+
 /// Removes what is about the connection it came over.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let listed: Vec<HeaderName> = headers

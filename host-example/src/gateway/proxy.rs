@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use http::{HeaderMap, StatusCode, Version, header, request};
+use http::{HeaderMap, Method, StatusCode, Version, header, request};
 use http_body_util::{Either, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::{Request, Response};
@@ -138,6 +138,13 @@ async fn forward(
 fn check(request: &Request<Incoming>, most: u64) -> Result<(), Fault> {
     if request.body().size_hint().lower() > most {
         return Err(too_large(most));
+    }
+    if request.method() == Method::CONNECT {
+        return Err(Fault::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "connect-unsupported",
+            "this gateway forwards requests to its upstreams; it opens no tunnels",
+        ));
     }
     if request.headers().contains_key(header::UPGRADE) && is_upgrade(request.headers()) {
         return Err(Fault::new(

@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::headers::{MOST_BYTES, MOST_FIELDS};
+
 /// How long to wait where no connection can be taken, as without file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long a client may take to send a request's head, and leave a connection unused.
@@ -127,8 +129,12 @@ async fn connect<B, F>(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        .max_headers(MOST_FIELDS)
         .preserve_header_case(true);
-    builder.http2().timer(TokioTimer::new());
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(MOST_BYTES);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!("a connection ended early: {error}");

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 
 use super::body;
+use super::headers::{MOST_BYTES, MOST_FIELDS};
 use crate::config::{Config, Fault, Upstream as Settings};
 use crate::origin::Origin;
 use crate::tls::{self, TlsError};
@@ -172,6 +173,8 @@ fn client(settings: &Settings, origin: &Origin) -> Result<Client, TlsError> {
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
         .http1_preserve_header_case(true)
+        .http1_max_headers(MOST_FIELDS)
+        .http2_max_header_list_size(MOST_BYTES)
         .http2_adaptive_window(true)
         .build(connector))
 }

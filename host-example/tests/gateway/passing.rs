@@ -3,6 +3,8 @@
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::body::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::play::{Answer, Gateway, Mlflow, Upstream, post, send};
@@ -186,4 +188,58 @@ async fn what_has_no_upstream_or_no_business_there_is_told_so() {
             .load(std::sync::atomic::Ordering::SeqCst),
         0
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_and_long_header_fields_pass_both_ways() {
+    let (heard, mut hear) = mpsc::unbounded_channel();
+    let fields = |prefix: &str| {
+        let fields = (0..300).map(|n| format!("{prefix}-{n}: v\r\n"));
+        fields.collect::<String>() + &format!("{prefix}-long: {}\r\n", "a".repeat(60_000))
+    };
+    let back = fields("x-back");
+    let upstream = Upstream::start(move |mut conversation| {
+        heard.send(conversation.head.clone()).unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\n{back}content-length: 2\r\n\r\n{{}}");
+        async move { conversation.say(head).await }
+    })
+    .await;
+    let mlflow = Mlflow::start().await;
+    let gateway = Gateway::before(&upstream, &mlflow).await;
+    let mut stream = TcpStream::connect(&gateway.address).await.unwrap();
+    let head = format!(
+        "GET /up/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{}\r\n",
+        fields("x-there")
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let there = hear.recv().await.unwrap();
+    for (text, prefix) in [(there, "x-there"), (answer, "x-back")] {
+        let lines = text.lines().filter(|line| line.starts_with(prefix));
+        assert_eq!(lines.clone().count(), 301, "{prefix}");
+        assert!(lines.clone().any(|line| line.len() > 60_000), "{prefix}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_a_tunnel() {
+    let upstream = Upstream::json("{}").await;
+    let mlflow = Mlflow::start().await;
+    let config = Gateway::config(&upstream.url, &mlflow, "", "");
+    let config = config.replace("prefix = \"/up\"", "prefix = \"/\"");
+    let gateway = Gateway::start(&config).await;
+    let mut stream = TcpStream::connect(&gateway.address).await.unwrap();
+    let head = "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    assert!(answer.contains("connect-unsupported"), "{answer}");
+    let connections = upstream
+        .connections
+        .load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(connections, 0);
 }

@@ -95,8 +95,16 @@ impl<'h> Told<'h> {
     /// Reads the fields. The first name that says something counts.
     pub fn by(fields: &Fields<'h>) -> Self {
         let first = |names: &[&str]| names.iter().find_map(|name| value(fields, name));
-        let baggage = first(&["baggage"]).unwrap_or_default();
-        let carried = |key: &str| baggage_entry(&baggage, key).map(Cow::Owned);
+        // Baggage may come in several fields, and its keys are nobody's standard.
+        let baggage = fields
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("baggage"))
+            .map(|(_, value)| String::from_utf8_lossy(value));
+        let baggage = baggage.collect::<Vec<_>>().join(",");
+        let carried = |keys: &[&str]| {
+            let mut values = keys.iter().filter_map(|key| baggage_entry(&baggage, key));
+            values.next().map(Cow::Owned)
+        };
         let mut tags = Vec::new();
         for (name, value) in fields {
             let property = name.to_lowercase();
@@ -125,14 +133,14 @@ impl<'h> Told<'h> {
                 "x-litellm-trace-id",
                 "helicone-session-id",
             ])
-            .or_else(|| carried("session.id")),
+            .or_else(|| carried(&["session.id", "session_id"])),
             user: first(&[
                 "x-mlflow-user",
                 "x-litellm-end-user-id",
                 "x-litellm-customer-id",
                 "helicone-user-id",
             ])
-            .or_else(|| carried("user.id")),
+            .or_else(|| carried(&["user.id", "user_id", "enduser.id"])),
             experiment: first(&["x-mlflow-experiment"]),
             call_id: first(&["x-litellm-call-id", "helicone-request-id"]),
             tags,

@@ -33,6 +33,9 @@ fn sessions_and_users_are_told_by_many_names() {
     let baggage = told(&[("baggage", "a=b, session.id = s%2F1;p=q ,user.id=%C3%A9")]);
     assert_eq!(baggage.session.as_deref(), Some("s/1"));
     assert_eq!(baggage.user.as_deref(), Some("é"));
+    let twice = told(&[("baggage", "a=b"), ("Baggage", "session_id=s,enduser.id=u")]);
+    assert_eq!(twice.session.as_deref(), Some("s"));
+    assert_eq!(twice.user.as_deref(), Some("u"));
     assert_eq!(
         told(&[("x-mlflow-session", " "), ("baggage", "session.id")]),
         Told::default()
