@@ -41,6 +41,8 @@ pub(super) struct Backlog {
 struct Waiting {
     calls: VecDeque<Record>,
     closed: bool,
+    /// Calls may be among them that the disk did not take.
+    unwritten: bool,
     /// Calls that are being written, and will be back.
     away: usize,
 }
@@ -113,7 +115,10 @@ impl Backlog {
                 disk.spool.put_back(ticket);
             }
             _ if waiting.closed => self.lose(1, "the gateway ends"),
-            _ => waiting.calls.push_back(record),
+            _ => {
+                waiting.unwritten |= record.ticket.is_none();
+                waiting.calls.push_back(record);
+            }
         }
         drop(waiting);
         self.more.notify_one();
@@ -189,24 +194,26 @@ impl Backlog {
         self.metrics.delivery().settled(fate);
     }
 
-    /// A call will never be taken, by the server or by the plugin.
-    pub fn refuse(&self, record: &Record, reason: &str) {
-        if let Some(letters) = &self.letters {
+    /// A call will never be taken, by the server or by the plugin. False: where it should have been
+    /// written down for somebody to look at, it was not.
+    pub fn refuse(&self, record: &Record, reason: &str) -> bool {
+        let written = self.letters.as_ref().map(|letters| {
             let written = letters.write(record, reason);
             self.metrics.delivery().letter(written.is_ok());
-            if let Err(error) = written {
-                let path = letters.path().display();
-                tracing::error!(
-                    call_id = record.start.call_id,
-                    "{path} cannot be written: {error}"
-                );
-            }
-        }
+            written
+        });
         self.metrics.delivery().settled(Fate::Refused);
-        let words = || format!("{} (call {})", reason, record.start.call_id);
+        let words = || {
+            let failed = match &written {
+                Some(Err(error)) => format!("; the file cannot be written: {error}"),
+                _ => String::new(),
+            };
+            format!("{reason} (call {}){failed}", record.start.call_id)
+        };
         if let Some(told) = self.refused.count(1, words) {
             self.tell_refused(told);
         }
+        !matches!(written, Some(Err(_)))
     }
 
     /// These calls are owed no more.

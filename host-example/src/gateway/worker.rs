@@ -239,20 +239,22 @@ impl<F: Sinks> Worker<F> {
     }
 
     fn refuse(&mut self, key: u64, reason: &str) {
-        if let Some(record) = self.remove(key) {
-            self.backlog.refuse(&record, reason);
+        if let Some(record) = self.remove(key)
+            && self.backlog.refuse(&record, reason)
+        {
+            self.done.extend(record.ticket);
         }
     }
 
     fn settle(&mut self, key: u64, fate: Fate) {
-        if self.remove(key).is_some() {
+        if let Some(record) = self.remove(key) {
+            self.done.extend(record.ticket);
             self.backlog.settle(fate);
         }
     }
 
     fn remove(&mut self, key: u64) -> Option<Record> {
         let record = self.held.remove(key)?;
-        self.done.extend(record.ticket);
         self.suspects.forget(key);
         Some(record)
     }

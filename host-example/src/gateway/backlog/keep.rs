@@ -25,6 +25,9 @@ impl Backlog {
     fn write_unwritten(&self, disk: &Disk) {
         let mut unwritten: VecDeque<_> = {
             let mut waiting = self.lock();
+            if !std::mem::replace(&mut waiting.unwritten, false) {
+                return;
+            }
             let calls = std::mem::take(&mut waiting.calls);
             let (unwritten, rest): (VecDeque<_>, _) =
                 calls.into_iter().partition(|call| call.ticket.is_none());
@@ -32,9 +35,6 @@ impl Backlog {
             waiting.away = unwritten.len();
             unwritten
         };
-        if unwritten.is_empty() {
-            return;
-        }
         for record in &mut unwritten {
             if !disk.write(record, |calls| self.lose(calls, disk.full())) {
                 break;
@@ -42,6 +42,7 @@ impl Backlog {
         }
         let mut waiting = self.lock();
         waiting.away = 0;
+        waiting.unwritten |= unwritten.iter().any(|call| call.ticket.is_none());
         for record in unwritten.into_iter().rev() {
             waiting.calls.push_front(record);
         }
