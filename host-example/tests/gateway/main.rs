@@ -7,6 +7,7 @@ mod common;
 mod play;
 
 mod bodies;
+mod embedded;
 mod failures;
 mod lifecycle;
 mod logging;
