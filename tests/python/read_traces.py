@@ -52,6 +52,14 @@ def span_of(span):
 
 
 def traces(client, experiment_id, spans):
+    """All traces of one moment: pages move when traces arrive between them, and one is then met twice and another missed."""
+    while True:
+        found = list(pages(client, experiment_id, spans))
+        if len(found) == len({trace.info.trace_id for trace in found}):
+            return found
+
+
+def pages(client, experiment_id, spans):
     token = None
     while True:
         page = client.search_traces(
