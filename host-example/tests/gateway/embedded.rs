@@ -54,10 +54,19 @@ async fn calls_are_delivered_or_wait_for_the_next_process() {
         ..call(5)
     });
     let metrics = second.metrics();
-    assert!(metrics.contains("gateway_spool_recovered_total 3"), "{metrics}");
+    assert!(
+        metrics.contains("gateway_spool_recovered_total 3"),
+        "{metrics}"
+    );
     let left = second.drain(LONG).await;
     let (undelivered, spooled) = (0, 0);
-    assert_eq!(left, Drained { undelivered, spooled });
+    assert_eq!(
+        left,
+        Drained {
+            undelivered,
+            spooled
+        }
+    );
     // One of them came twice, under one id.
     let spans = mlflow.spans(7).await;
     let ids = spans.iter().map(|span| span.span.span_id.clone());
