@@ -1,4 +1,4 @@
-//! Python environments of our own: one with a pinned MLflow, one with a pinned Envoy.
+//! Python environments of our own: one with a pinned MLflow, one with a pinned Envoy, and so on.
 //!
 //! Each lies in the target directory under a name that the list of packages decides, so a changed list
 //! makes a new one, and is marked when complete, so an interrupted installation is done again.
@@ -45,6 +45,16 @@ impl Python {
     /// The environment with the providers' official SDKs, made if absent.
     pub fn with_sdks() -> Result<Self> {
         Self::with("the providers' SDKs", "requirements-sdks.txt")
+    }
+
+    /// The environment with litellm, its proxy, and what the Python package runs on, made if absent.
+    pub fn with_litellm() -> Result<Self> {
+        Self::with("litellm", "requirements-litellm.txt")
+    }
+
+    /// The environment that builds the Python package's wheel, made if absent.
+    pub fn with_wheel_tools() -> Result<Self> {
+        Self::with("what builds a wheel", "requirements-wheel.txt")
     }
 
     fn with(what: &str, list: &str) -> Result<Self> {
