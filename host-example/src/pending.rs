@@ -96,6 +96,11 @@ impl<E: Keyed> Pending<E> {
         keys.find(|key| !self.unlogged.contains(key)).copied()
     }
 
+    /// All events, in the order of their keys. Their sizes are to stay.
+    pub fn events_mut(&mut self) -> impl Iterator<Item = &mut E> {
+        self.events.values_mut()
+    }
+
     /// The keys, in order.
     pub fn keys(&self) -> Vec<u64> {
         self.events.keys().copied().collect()

@@ -19,6 +19,8 @@ const SILENCE: Duration = Duration::from_secs(120);
 pub enum Fault {
     /// This status, and the seconds of `Retry-After` if any. The server never hears of the request.
     Status(u16, Option<u32>),
+    /// 200 with a page for people, as a proxy with a login answers. The server never hears of the request.
+    Page,
     /// The connection is reset before the request was read.
     Reset,
     /// The server does its part, and half of its answer's bytes come back.
@@ -148,6 +150,7 @@ impl Shared {
         match fault {
             None => client.write_all(&self.pass(request)?.bytes()),
             Some(Fault::Status(status, after)) => client.write_all(&refusal(status, after)),
+            Some(Fault::Page) => client.write_all(&page()),
             Some(Fault::Reset) => reset(client),
             Some(Fault::Half) => {
                 let answer = self.pass(request)?.bytes();
@@ -186,6 +189,16 @@ fn refusal(status: u16, after: Option<u32>) -> Vec<u8> {
         first: format!("HTTP/1.1 {status} Injected"),
         headers: headers.into_iter().collect(),
         body: b"{\"detail\":\"injected by the test\"}".to_vec(),
+    };
+    message.bytes()
+}
+
+fn page() -> Vec<u8> {
+    let html = ("content-type".to_owned(), "text/html".to_owned());
+    let message = Message {
+        first: "HTTP/1.1 200 OK".to_owned(),
+        headers: vec![html],
+        body: b"<!doctype html><title>Sign in</title>".to_vec(),
     };
     message.bytes()
 }

@@ -58,6 +58,16 @@ impl Serving {
         self.child.id()
     }
 
+    /// Sends it a signal, by its name.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let (signal, pid) = (format!("-{name}"), self.child.id().to_string());
+        let sent = Command::new("kill").args([&signal, &pid]).status();
+        if !sent.context("`kill` does not start")?.success() {
+            bail!("process {pid} cannot be sent {name}");
+        }
+        Ok(())
+    }
+
     /// Ends it as nothing can be prepared for: with SIGKILL.
     pub fn kill(mut self) -> Result<ExitStatus> {
         self.child.kill()?;
@@ -66,9 +76,7 @@ impl Serving {
 
     /// Asks it to end, and waits until it has.
     pub fn stop(mut self) -> Result<ExitStatus> {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        asked.context("`kill` does not start")?;
+        self.signal("TERM")?;
         let begun = Instant::now();
         while begun.elapsed() < END {
             if let Some(status) = self.child.try_wait()? {

@@ -341,6 +341,42 @@ fn answers_that_need_a_person_say_how_to_mend_it() {
 }
 
 #[test]
+fn a_page_is_no_delivery_though_its_status_is_200() {
+    let page = "\n<!doctype html><title>Sign in</title>";
+    for settings in [json!({}), json!({"protocol": "otlp"})] {
+        let mut logger = logger(settings);
+        success(&mut logger, 1, "a");
+        let report = flush_at(&mut logger, NOW, FlushMode::All, |_| answer(200, page));
+        assert!(keys(&report).is_empty());
+        let deferral = report.deferred.unwrap();
+        assert_eq!(deferral.cause, Cause::Misconfigured);
+        assert!(
+            deferral.reason.contains("Sign in") && deferral.reason.contains("a proxy with a login"),
+            "{}",
+            deferral.reason
+        );
+        let later = NOW + deferral.after;
+        let report = flush_at(&mut logger, later, FlushMode::All, |_| answer(200, ""));
+        assert_eq!(keys(&report), [1]);
+    }
+}
+
+#[test]
+fn a_page_in_the_place_of_an_experiment_refuses_no_event() {
+    let mut logger = logger(json!({}));
+    let payload = payload("1").to_string();
+    let mut event = event(logger_core::event::Hook::Success, 1, &payload);
+    event.context.experiment = Some("of the event");
+    logger.log(NOW, &event).unwrap();
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |request| {
+        assert!(request.url.contains("get-by-name"), "{}", request.url);
+        answer(200, "<html>Sign in</html>")
+    });
+    assert!(report.refused.is_empty(), "{:?}", report.refused);
+    assert_eq!(report.deferred.unwrap().cause, Cause::Misconfigured);
+}
+
+#[test]
 fn an_obstacle_of_one_experiment_leaves_the_others_alone() {
     let mut logger = logger(json!({"experiment_id": null, "experiment_name": "good"}));
     for (key, experiment) in [(1, "bad"), (2, "good")] {

@@ -22,7 +22,7 @@ use super::metrics::{Fate, Metrics};
 use super::quiet::Quiet;
 use super::record::Record;
 use crate::spool::{Spool, Ticket};
-use disk::Disk;
+use disk::{Disk, Written};
 
 /// The queue between the request path and the workers.
 pub(super) struct Backlog {
@@ -100,11 +100,7 @@ impl Backlog {
     /// A call has ended. With a spool, its end does not come before this.
     pub fn push(&self, mut record: Record) {
         self.metrics.delivery().taken();
-        if let Some(disk) = &self.disk
-            && !disk.write(&mut record, |calls| self.lose(calls, disk.full()))
-        {
-            self.metrics.delivery().unwritten();
-        }
+        let written = self.write_new(&mut record);
         let mut waiting = self.lock();
         match (record.ticket, &self.disk) {
             // Here what is waiting for workers may have half of the budget: less than that, and
@@ -112,16 +108,38 @@ impl Backlog {
             (Some(ticket), Some(disk))
                 if waiting.closed || self.budget.held() > self.budget.most() / 2 =>
             {
-                disk.spool.put_back(ticket);
+                self.put_back(disk, ticket);
             }
             _ if waiting.closed => self.lose(1, "the gateway ends"),
             _ => {
-                waiting.unwritten |= record.ticket.is_none();
+                waiting.unwritten |= written == Written::NotNow;
                 waiting.calls.push_back(record);
             }
         }
         drop(waiting);
         self.more.notify_one();
+    }
+
+    /// Writes down a call that has just ended.
+    fn write_new(&self, record: &mut Record) -> Written {
+        let Some(disk) = &self.disk else {
+            return Written::Never("there is no spool".to_owned());
+        };
+        let written = disk.write(record, |calls| self.lose(calls, disk.full()));
+        if written != Written::Yes {
+            self.metrics.delivery().unwritten();
+        }
+        if let Written::Never(why) = &written {
+            disk.tell(&format!("a call is kept in memory alone: {why}"));
+        }
+        written
+    }
+
+    /// A call is to be read back later.
+    fn put_back(&self, disk: &Disk, ticket: Ticket) {
+        if !disk.spool.put_back(ticket) {
+            self.lose(1, REMOVED);
+        }
     }
 
     /// A call will end with what is passed on next, if all goes well. Its client may take that for the
@@ -240,10 +258,9 @@ impl Backlog {
             && let Some(place) = waiting.calls.iter().rposition(|call| call.ticket.is_some())
             && let Some(record) = waiting.calls.remove(place)
         {
-            record
-                .ticket
-                .into_iter()
-                .for_each(|ticket| disk.spool.put_back(ticket));
+            if let Some(ticket) = record.ticket {
+                self.put_back(disk, ticket);
+            }
             return true;
         }
         let oldest = waiting.calls.pop_front();
@@ -259,6 +276,7 @@ impl Backlog {
 }
 
 const QUEUE_FULL: &str = "`queue.max_bytes` is used up; is MLflow reachable and fast enough?";
+const REMOVED: &str = "files of the spool were removed while it was in use";
 
 #[cfg(test)]
 pub(super) mod tests;

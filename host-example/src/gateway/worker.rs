@@ -49,6 +49,8 @@ pub(super) struct Worker<F: Sinks> {
     traps: u32,
     /// Calls that may be what makes instances trap, or the server fail.
     suspects: Suspects,
+    /// When it was last seen to that what is held is on the disk.
+    saved: Instant,
     /// Calls that are owed no more.
     done: Vec<Ticket>,
     /// What keeps the server from taking calls, once it has been told.
@@ -59,6 +61,7 @@ pub(super) struct Worker<F: Sinks> {
 enum Next {
     Log(Box<Record>),
     Flush,
+    Save,
     Configure,
     End,
 }
@@ -88,6 +91,7 @@ impl<F: Sinks> Worker<F> {
             full: false,
             traps: 0,
             suspects: Suspects::default(),
+            saved: Instant::now(),
             done: Vec::new(),
             obstacle: None,
         })
@@ -104,6 +108,10 @@ impl<F: Sinks> Worker<F> {
                 Next::Flush => {
                     self.flush(FlushMode::Due).await;
                     self.log_held().await;
+                }
+                Next::Save => {
+                    self.backlog.save(self.held.events_mut());
+                    self.saved = Instant::now();
                 }
                 Next::Configure => self.configure().await,
                 Next::End => return,
@@ -127,6 +135,7 @@ impl<F: Sinks> Worker<F> {
         // Past that the instance is not usable any more, and not used.
         let _ = tokio::time::timeout_at(until, all).await;
         self.settled();
+        self.backlog.save_at_last(self.held.events_mut());
         let mut lost = 0;
         for key in self.held.keys() {
             let record = self.held.remove(key);
@@ -141,9 +150,11 @@ impl<F: Sinks> Worker<F> {
     async fn next(&mut self) -> Next {
         let wake = self.wake().await;
         let has_room = !self.full && self.held.bytes() < self.most;
+        let saves = self.backlog.is_spooled() && !self.held.is_empty();
         tokio::select! {
             biased;
             Ok(()) = self.settings.changed() => Next::Configure,
+            () = sleep_until(self.saved + LONG), if saves => Next::Save,
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Next::Flush,
             record = self.backlog.take(), if has_room => record.map_or(Next::End, |record| Next::Log(Box::new(record))),
             // No room, and nothing to wait for.
@@ -230,6 +241,9 @@ impl<F: Sinks> Worker<F> {
 
     async fn configure(&mut self) {
         let settings = self.settings.borrow_and_update().clone();
+        if self.obstacle.is_some() && self.begin_elsewhere(&settings).await {
+            return;
+        }
         match self.sink.configure(&settings).await {
             Ok(()) => tracing::debug!("an instance has taken the settings"),
             Err(error) if error.is_fatal() => self.begin_again(error).await,

@@ -1,9 +1,11 @@
 //! The spool's directory: whose it is, and what is in it.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
 
 use super::OpenError;
 use super::segment;
@@ -22,50 +24,34 @@ pub(super) fn create() -> OpenOptions {
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: Mutex<File>,
 }
 
 impl Directory {
     /// Creates the directory where it is missing, and takes it.
     pub fn take(path: &Path) -> Result<Self, OpenError> {
-        let failed = |what: &'static str| {
-            move |reason: io::Error| OpenError::Io {
-                path: path.to_owned(),
-                what,
-                reason,
-            }
-        };
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path)
-            .map_err(failed("cannot be created"))?;
-        let lock = create()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.join(LOCK))
-            .map_err(failed("cannot be written to"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::InUse {
-                    path: path.to_owned(),
-                    process: read(&lock).unwrap_or_default().trim().to_owned(),
-                });
-            }
-            Err(TryLockError::Error(reason)) => return Err(failed("cannot be locked")(reason)),
-        }
-        let own = format!("{}\n", std::process::id());
-        let written = lock
-            .set_len(0)
-            .and_then(|()| (&lock).write_all(own.as_bytes()));
-        written.map_err(failed("cannot be written to"))?;
+            .map_err(failed(path, "cannot be created"))?;
         Ok(Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock: Mutex::new(lock(path)?),
         })
+    }
+
+    /// Takes the directory again where somebody has removed the lock.
+    pub fn keep(&self) -> Result<(), OpenError> {
+        let mut held = self.lock.lock();
+        let place = |file: &Metadata| (file.dev(), file.ino());
+        let own = held.metadata().map(|file| place(&file));
+        let there = std::fs::metadata(self.path.join(LOCK)).map(|file| place(&file));
+        let kept = own.is_ok_and(|own| there.is_ok_and(|there| own == there));
+        if !kept {
+            *held = lock(&self.path)?;
+        }
+        Ok(())
     }
 
     /// Where it is.
@@ -98,6 +84,41 @@ impl Directory {
     pub fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
+}
+
+fn failed(path: &Path, what: &'static str) -> impl Fn(io::Error) -> OpenError {
+    move |reason| OpenError::Io {
+        path: path.to_owned(),
+        what,
+        reason,
+    }
+}
+
+/// The lock of a directory, which says whose it is.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let lock = create()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path.join(LOCK))
+        .map_err(failed(path, "cannot be written to"))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(OpenError::InUse {
+                path: path.to_owned(),
+                process: read(&lock).unwrap_or_default().trim().to_owned(),
+            });
+        }
+        Err(TryLockError::Error(reason)) => return Err(failed(path, "cannot be locked")(reason)),
+    }
+    let own = format!("{}\n", std::process::id());
+    let written = lock
+        .set_len(0)
+        .and_then(|()| (&lock).write_all(own.as_bytes()));
+    written.map_err(failed(path, "cannot be written to"))?;
+    Ok(lock)
 }
 
 fn read(mut file: &File) -> io::Result<String> {

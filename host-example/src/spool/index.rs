@@ -163,6 +163,11 @@ impl Index {
         true
     }
 
+    /// All segments, the oldest first.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.segments.keys().copied().collect()
+    }
+
     /// Whether there is such a segment.
     pub fn has(&self, number: u32) -> bool {
         self.segments.contains_key(&number)

@@ -29,6 +29,7 @@ mod opening;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 
 pub use error::{AppendError, OpenError, ReadError};
+pub use upkeep::Removed;
 
 use directory::Directory;
 use frame::HEAD;
@@ -202,9 +204,9 @@ impl Spool {
         })
     }
 
-    /// Gives an entry back, to be taken again.
-    pub fn put_back(&self, ticket: Ticket) {
-        self.index.lock().set(ticket, State::Waiting);
+    /// Gives an entry back, to be taken again. False: it is not there any more.
+    pub fn put_back(&self, ticket: Ticket) -> bool {
+        self.index.lock().set(ticket, State::Waiting)
     }
 
     /// These entries are done. Where that cannot be written down they come again after a restart.

@@ -128,6 +128,16 @@ impl Writer {
         }
     }
 
+    /// The disk is tried again, whatever came of it last.
+    pub fn resume(&mut self) {
+        self.suspended_until = None;
+    }
+
+    /// This segment is gone: what comes next begins another.
+    pub fn abandon(&mut self, number: u32) {
+        self.current.take_if(|current| current.number == number);
+    }
+
     /// Ends the current segment, and answers which are over.
     pub fn close(&mut self, spool: &Spool) -> Vec<u32> {
         let mut over = Vec::new();

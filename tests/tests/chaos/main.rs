@@ -7,8 +7,15 @@
 //! What is random follows from a seed, which is printed; `CHAOS_SEED` sets it. `CHAOS_LONG=1` has the tests
 //! take the time that they are about: an overload of a minute instead of seconds.
 
+mod clock;
+mod crowd;
+mod disk;
 mod faults;
+mod kills;
+mod mount;
 mod outage;
 mod overload;
 mod play;
 mod poison;
+mod tls;
+mod unreachable;

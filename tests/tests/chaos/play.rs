@@ -16,6 +16,8 @@ use e2e::{Gateway, Mlflow, Serving, Trace};
 use mock_provider::Provider;
 use tempfile::TempDir;
 
+use crate::mount::Disk;
+
 /// How long anything may take to come about, on a machine that is busy with other things.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -27,6 +29,8 @@ pub struct Stage {
     pub directory: TempDir,
     config: String,
     gateway: Gateway,
+    environment: Vec<(String, String)>,
+    disk: Option<Disk>,
     starts: usize,
 }
 
@@ -52,6 +56,8 @@ impl Stage {
             directory,
             config,
             gateway: Gateway::find()?,
+            environment: Vec::new(),
+            disk: None,
             starts: 0,
         })
     }
@@ -72,7 +78,38 @@ impl Stage {
         self
     }
 
-    /// Has the gateway log elsewhere from its next start on.
+    /// Has the gateway run where this disk is.
+    pub fn on(mut self, disk: Disk) -> Self {
+        self.disk = Some(disk);
+        self
+    }
+
+    /// The disk that the gateway has to itself.
+    pub fn disk(&self) -> Result<&Disk> {
+        self.disk.as_ref().context("it has no disk to itself")
+    }
+
+    /// The spool's files.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let spool = self.disk.as_ref().map_or_else(|| self.spool(), Disk::path);
+        let files = fs::read_dir(spool)?.map(|file| Ok(file?.path()));
+        files.collect()
+    }
+
+    /// Those of them that hold calls.
+    pub fn segments(&self) -> Result<Vec<PathBuf>> {
+        let mut files = self.files()?;
+        files.retain(|file| file.extension().is_some_and(|kind| kind == "calls"));
+        Ok(files)
+    }
+
+    /// Sets an environment variable of the gateway.
+    pub fn set(&mut self, variable: &str, value: &str) {
+        self.environment
+            .push((variable.to_owned(), value.to_owned()));
+    }
+
+    /// Has the gateway log elsewhere, from its next start or reload on.
     pub fn log_to(&mut self, tracking: &str) {
         let lines = self
             .config
@@ -84,14 +121,25 @@ impl Stage {
         self.config = lines.collect();
     }
 
+    /// Writes its configuration, and answers where.
+    pub fn write(&self) -> Result<PathBuf> {
+        let path = self.directory.path().join("gateway.toml");
+        fs::write(&path, &self.config)?;
+        Ok(path)
+    }
+
     /// The command that serves.
     pub fn command(&mut self) -> Result<(Command, PathBuf)> {
         self.starts += 1;
-        let path = self.directory.path().join("gateway.toml");
-        fs::write(&path, &self.config)?;
         let log = self.directory.path().join(format!("log-{}", self.starts));
         let mut command = self.gateway.command(["serve", "--config"]);
-        command.arg(path).stderr(File::create(&log)?);
+        command.arg(self.write()?);
+        let environment = self.environment.iter();
+        command.envs(environment.map(|(variable, value)| (variable, value)));
+        if let Some(disk) = &self.disk {
+            command = disk.within(&command);
+        }
+        command.stderr(File::create(&log)?);
         Ok((command, log))
     }
 
@@ -106,9 +154,9 @@ impl Stage {
 }
 
 impl Running {
-    /// A gateway that was started by other means.
-    pub fn of(serving: Serving, log: PathBuf) -> Self {
-        Self { serving, log }
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.serving.id()
     }
 
     /// Where it listens.
@@ -123,8 +171,17 @@ impl Running {
 
     /// The page with the metrics.
     pub fn metrics(&self) -> Result<String> {
+        self.page("/metrics")
+    }
+
+    /// Whether it is ready, in its words.
+    pub fn ready(&self) -> Result<String> {
+        self.page("/readyz")
+    }
+
+    fn page(&self, path: &str) -> Result<String> {
         let url = self.serving.urls().nth(1).context("no metrics")?;
-        let page = load::get(url, "/metrics")?;
+        let page = load::get(url, path)?;
         Ok(String::from_utf8_lossy(&page.body).into_owned())
     }
 
@@ -157,6 +214,11 @@ impl Running {
         Ok(kilobytes.parse::<u64>()? * 1024)
     }
 
+    /// Sends it a signal, by its name.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        self.serving.signal(name)
+    }
+
     /// Ends it with SIGTERM.
     pub fn stop(self) -> Result<ExitStatus> {
         self.serving.stop()
@@ -172,15 +234,21 @@ impl Running {
         let mut markers = BTreeSet::new();
         for number in 0..count {
             let marker = marker(name, number);
-            let outcome = load::chat(self.url(), &marker, number % 4 == 0);
-            ensure!(
-                outcome != Outcome::Cut,
-                "{marker} was cut off:\n{}",
-                self.said()
-            );
+            self.call(&marker, number.is_multiple_of(4))?;
             markers.insert(marker);
         }
         Ok(markers)
+    }
+
+    /// Makes a call with this text, and expects it to be answered whole.
+    pub fn call(&self, text: &str, streamed: bool) -> Result<()> {
+        let outcome = load::chat(self.url(), text, streamed);
+        ensure!(
+            outcome != Outcome::Cut,
+            "{text:.100} was cut off:\n{}",
+            self.said()
+        );
+        Ok(())
     }
 }
 
@@ -292,6 +360,11 @@ impl Stored {
     /// The markers of calls that are there.
     pub fn markers(&self) -> impl Iterator<Item = &String> {
         self.traces.keys()
+    }
+
+    /// All traces.
+    pub fn traces(&self) -> impl Iterator<Item = &Trace> {
+        self.traces.values().flatten()
     }
 
     /// The state of a call's trace.

@@ -3,7 +3,7 @@
 //! MLflow REST API 2.0, "Get Experiment By Name" and "Create Experiment".
 
 use super::Obstacle;
-use super::verdict::{misconfigured, told, unavailable};
+use super::verdict::{is_page, misconfigured, told, unavailable};
 use crate::json::{self, Raw};
 use crate::report::Cause;
 use crate::settings::{Experiment, Protocol, Server};
@@ -108,6 +108,10 @@ impl Lookup {
         let code = answered.and_then(|answer| answer.get("error_code"));
         let code = code.and_then(Raw::as_str).unwrap_or_default();
         match (response.status, code.as_ref()) {
+            (200, _) if is_page(response) => Err(Failure {
+                obstacle: misconfigured(response, server),
+                of_lane: false,
+            }),
             (200, _) => {
                 let id = answered.and_then(|answer| id(answer, experiment));
                 *self = Self::Known(id.unwrap_or_else(|| {

@@ -62,6 +62,8 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
         Err(error) => return Verdict::Later(Obstacle::unreachable(error, server)),
     };
     match response.status {
+        // A login page, or whatever else stands where the server should: nothing is stored.
+        200..=299 if is_page(response) => Verdict::Later(misconfigured(response, server)),
         200..=299 => Verdict::Delivered,
         404 if server.protocol == Protocol::Mlflow && names_experiment(response) => {
             Verdict::NoExperiment(Obstacle::new(
@@ -90,6 +92,15 @@ fn names_experiment(response: &Response) -> bool {
     body.contains("experiment")
 }
 
+/// Whether an answer is a page for people. OTLP's answers are protobuf or JSON, the REST API's are JSON: none
+/// begins so.
+pub(super) fn is_page(response: &Response) -> bool {
+    let text = response.body.trim_ascii_start();
+    text.strip_prefix(b"\xEF\xBB\xBF")
+        .unwrap_or(text)
+        .starts_with(b"<")
+}
+
 /// The server cannot take anything now.
 pub(super) fn unavailable(response: &Response, server: &Server) -> Obstacle {
     Obstacle {
@@ -109,6 +120,10 @@ pub(super) fn misconfigured(response: &Response, server: &Server) -> Obstacle {
              --allowed-hosts, or call it by another name in `tracking_uri`"
         }
         403 => "the credentials do not allow it: check `token`, or `username` and `password`",
+        200..=299 => {
+            "that is a page, and no answer of an MLflow server: does a proxy with a login stand before it? check \
+             `tracking_uri`, its path and the credentials"
+        }
         300..=399 => "the server redirects: set `tracking_uri` to where it really is",
         _ => "is this an MLflow server's address? check `tracking_uri` and its path",
     };

@@ -8,9 +8,10 @@ use crate::gateway::budget::Budget;
 use crate::gateway::metrics::Metrics;
 use crate::gateway::quiet::Quiet;
 use crate::gateway::record::{Record, codec};
-use crate::spool::{AppendError, ReadError, Spool, Ticket};
+use crate::spool::{AppendError, ReadError, Removed, Spool, Ticket};
 
-/// How often the disk is to have what was written: what a machine that loses its power may lose.
+/// How often the disk is to have what was written, which a machine that loses its power may lose, and is
+/// looked after otherwise.
 const SYNC: Duration = Duration::from_secs(1);
 /// From here on a call takes so long to write that the runtime is told.
 const LARGE: usize = 1 << 20;
@@ -22,6 +23,17 @@ pub(super) struct Disk {
     health: Mutex<Health>,
     told: Quiet,
     full: String,
+}
+
+/// What became of a call that was to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It has a ticket.
+    Yes,
+    /// The disk does not take it for now.
+    NotNow,
+    /// It can never be written, and why.
+    Never(String),
 }
 
 struct Health {
@@ -64,15 +76,12 @@ impl Disk {
         health.writing.as_ref().or(health.syncing.as_ref()).cloned()
     }
 
-    /// Writes a call, which then has a ticket, in the place of what was written of it before. False:
-    /// it was not written, and is in memory alone. `lost` is told how many older calls had to go.
-    pub fn write(&self, record: &mut Record, lost: impl FnOnce(usize)) -> bool {
+    /// Writes a call, which then has a ticket, in the place of what was written of it before. `lost` is
+    /// told how many older calls had to go.
+    pub fn write(&self, record: &mut Record, lost: impl FnOnce(usize)) -> Written {
         let known = match codec::known(record) {
             Ok(known) => known,
-            Err(error) => {
-                self.tell(&format!("a call cannot be written down: {error}"));
-                return false;
-            }
+            Err(error) => return Written::Never(error.to_string()),
         };
         let parts = codec::parts(&known, record);
         let bytes: usize = parts.iter().map(|part| part.len()).sum();
@@ -94,16 +103,13 @@ impl Disk {
                 let again = record.ticket.replace(ticket).is_some();
                 self.metrics.delivery().written(again, began.elapsed());
                 self.works(|health| &mut health.writing, "takes calls");
-                true
+                Written::Yes
             }
-            Err(error) => {
-                self.not_written(&error);
-                false
-            }
+            Err(error) => self.not_written(&error),
         }
     }
 
-    fn not_written(&self, error: &AppendError) {
+    fn not_written(&self, error: &AppendError) -> Written {
         match error {
             AppendError::Io(_) => {
                 self.metrics.delivery().spool_failed();
@@ -116,10 +122,15 @@ impl Disk {
                 self.health().writing.get_or_insert_with(words);
             }
             // Nothing is wrong with the disk.
-            AppendError::TooLarge { .. } | AppendError::Full(_) => {
-                self.tell(&format!("a call is kept in memory alone: {error}"));
-            }
+            AppendError::Full(_) => self.tell(&format!("a call is kept in memory alone: {error}")),
+            AppendError::TooLarge { .. } => return Written::Never(error.to_string()),
         }
+        Written::NotNow
+    }
+
+    /// Has a call whose file is gone be one that was not written.
+    pub fn check(&self, record: &mut Record) {
+        record.ticket.take_if(|ticket| !self.spool.has(*ticket));
     }
 
     /// Reads a call. None: it is lost.
@@ -151,7 +162,7 @@ impl Disk {
         }
     }
 
-    /// Has the disk take what it does not have yet, and room for what comes next.
+    /// Makes room for what comes next, and tells what is untold.
     pub fn keep(&self, lost: impl FnOnce(usize)) {
         let dropped = self.spool.make_room(self.spool.max_bytes() / 32);
         if dropped > 0 {
@@ -160,10 +171,38 @@ impl Disk {
         if let Some((count, words)) = self.told.rest() {
             self.say(count, &words);
         }
-        let due = self.health().synced.elapsed() >= SYNC;
-        if due {
-            self.sync();
+    }
+
+    /// Whether it is time to look after the disk.
+    pub fn is_due(&self) -> bool {
+        self.health().synced.elapsed() >= SYNC
+    }
+
+    /// Has the disk take what it does not have yet, and finds out whether one that failed works again.
+    pub fn look_after(&self) {
+        self.sync();
+        let began = Instant::now();
+        let failing = self.health().writing.is_some();
+        if failing && self.spool.probe().is_ok() && began.elapsed() < SYNC {
+            self.spool.resume();
+            self.works(|health| &mut health.writing, "takes calls");
         }
+    }
+
+    /// Forgets what was in files that somebody removed.
+    pub fn forget_removed(&self) -> Removed {
+        if let Err(error) = self.spool.keep_lock() {
+            self.tell(&error.to_string());
+        }
+        let removed = self.spool.forget_removed();
+        if removed.segments > 0 {
+            self.metrics.delivery().spool_failed();
+            self.tell(&format!(
+                "{} of its files were removed by somebody; what is in memory is written again",
+                removed.segments
+            ));
+        }
+        removed
     }
 
     /// Nothing more will be written.
@@ -195,7 +234,8 @@ impl Disk {
         }
     }
 
-    fn tell(&self, words: &str) {
+    /// Tells that something is wrong, at most once a second.
+    pub fn tell(&self, words: &str) {
         if let Some((count, words)) = self.told.count(1, || words.to_owned()) {
             self.say(count, &words);
         }

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::Backlog;
-use super::disk::Disk;
+use super::disk::{Disk, Written};
+use super::{Backlog, REMOVED};
+use crate::gateway::record::Record;
 
 impl Backlog {
     /// What has to be done at intervals, by somebody who may wait for a disk.
@@ -17,32 +18,42 @@ impl Backlog {
         let Some(disk) = &self.disk else {
             return;
         };
+        if disk.is_due() {
+            self.forget_removed(disk);
+            disk.look_after();
+        }
         self.write_unwritten(disk);
         disk.keep(|calls| self.lose(calls, disk.full()));
     }
 
-    /// Tries calls again that the disk did not take when they came.
+    /// Finds out which calls are where they were written, and has the others written again.
+    fn forget_removed(&self, disk: &Disk) {
+        let removed = disk.forget_removed();
+        if removed.segments > 0 {
+            self.lose(removed.entries, REMOVED);
+            self.lock().unwritten = true;
+        }
+    }
+
+    /// Tries waiting calls again that the disk did not take when they came.
     fn write_unwritten(&self, disk: &Disk) {
         let mut unwritten: VecDeque<_> = {
             let mut waiting = self.lock();
             if !std::mem::replace(&mut waiting.unwritten, false) {
                 return;
             }
-            let calls = std::mem::take(&mut waiting.calls);
+            let mut calls = std::mem::take(&mut waiting.calls);
+            calls.iter_mut().for_each(|call| disk.check(call));
             let (unwritten, rest): (VecDeque<_>, _) =
                 calls.into_iter().partition(|call| call.ticket.is_none());
             waiting.calls = rest;
             waiting.away = unwritten.len();
             unwritten
         };
-        for record in &mut unwritten {
-            if !disk.write(record, |calls| self.lose(calls, disk.full())) {
-                break;
-            }
-        }
+        let taken = self.save(&mut unwritten);
         let mut waiting = self.lock();
         waiting.away = 0;
-        waiting.unwritten |= unwritten.iter().any(|call| call.ticket.is_none());
+        waiting.unwritten |= !taken;
         for record in unwritten.into_iter().rev() {
             waiting.calls.push_front(record);
         }
@@ -51,10 +62,41 @@ impl Backlog {
         self.more.notify_one();
     }
 
+    /// Writes those of these calls that the disk did not take when they came. False: it does not take them
+    /// now either.
+    pub fn save<'r>(&self, calls: impl IntoIterator<Item = &'r mut Record>) -> bool {
+        let Some(disk) = &self.disk else {
+            return true;
+        };
+        let mut takes = true;
+        for record in calls {
+            disk.check(record);
+            if takes && record.ticket.is_none() {
+                let written = disk.write(record, |calls| self.lose(calls, disk.full()));
+                takes = written != Written::NotNow;
+            }
+        }
+        takes
+    }
+
+    /// The same for the last time: a disk that failed a moment ago is tried all the same.
+    pub fn save_at_last<'r>(&self, calls: impl IntoIterator<Item = &'r mut Record>) {
+        if let Some(disk) = &self.disk {
+            disk.spool.resume();
+            self.save(calls);
+        }
+    }
+
+    /// Whether calls are written to a disk.
+    pub fn is_spooled(&self) -> bool {
+        self.disk.is_some()
+    }
+
     /// The last of it: nothing will be pushed or taken any more.
     pub fn end(&self) {
         self.keep();
         if let Some(disk) = &self.disk {
+            self.save_at_last(&mut self.lock().calls);
             disk.end();
         }
     }

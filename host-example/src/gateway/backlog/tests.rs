@@ -5,6 +5,8 @@ use crate::gateway::record::{Copied, Record, Start};
 
 mod spooled;
 
+pub use spooled::spooled;
+
 /// A call that takes this much of the budget.
 pub fn record(backlog: &Backlog, key: u64, bytes: usize) -> Option<Record> {
     let mut weight = Weight::none(backlog.budget());

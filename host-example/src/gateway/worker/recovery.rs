@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{LONG, TRAPS, Worker};
 use crate::error::LoggerError;
 use crate::gateway::sink::{Sink, Sinks};
+use crate::settings::Settings;
 
 impl<F: Sinks> Worker<F> {
     /// An instance was lost while it was given a call. Whether that call is to blame is seen with a
@@ -42,23 +43,39 @@ impl<F: Sinks> Worker<F> {
         loop {
             tracing::error!("{error}; what it held is logged again with a fresh instance");
             self.metrics.delivery().restarted();
-            self.metrics.delivery().retried(self.held.len());
-            self.held.all_unlogged();
-            self.full = false;
-            self.stats = None;
             let settings = self.settings.borrow().clone();
-            let fresh = async {
-                let mut sink = self.sinks.fresh().await?;
-                sink.configure(&settings).await.map(|()| sink)
-            };
-            match fresh.await {
-                Ok(sink) => {
-                    self.sink = sink;
-                    return;
-                }
+            match self.hand_over(&settings).await {
+                Ok(()) => return,
                 Err(another) => error = another,
             }
             tokio::time::sleep(LONG).await;
         }
+    }
+
+    /// Something has stood in the way of what is held, and the settings may have mended it: what the
+    /// instance has bound to the server and the experiment of before is logged anew, by a fresh one.
+    pub(super) async fn begin_elsewhere(&mut self, settings: &Settings) -> bool {
+        match self.hand_over(settings).await {
+            Ok(()) => {
+                self.not_before = Instant::now();
+                true
+            }
+            Err(error) => {
+                tracing::error!("{error}; the instance from before goes on");
+                false
+            }
+        }
+    }
+
+    /// Has a fresh instance take the place of this one, with all that is held to be logged again.
+    async fn hand_over(&mut self, settings: &Settings) -> Result<(), LoggerError> {
+        let mut sink = self.sinks.fresh().await?;
+        sink.configure(settings).await?;
+        self.sink = sink;
+        self.metrics.delivery().retried(self.held.len());
+        self.held.all_unlogged();
+        self.full = false;
+        self.stats = None;
+        Ok(())
     }
 }

@@ -4,17 +4,21 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use tempfile::TempDir;
+
 use super::*;
 use crate::bindings::llm_gateway::hooks::types::{
     Deferral, DeferralCause, Delivery, Refusal as Refused,
 };
-use crate::gateway::backlog::tests::{backlog, record};
+use crate::gateway::backlog::tests::{backlog, record, spooled};
 use crate::logger::DeliveryReport;
+use crate::settings::Source;
 
 #[derive(Default)]
 struct World {
     stored: BTreeMap<u64, u32>,
     instances: u32,
+    flushes: u32,
     /// Flushes that find no server.
     down: u32,
     /// Flushes that trap.
@@ -22,6 +26,8 @@ struct World {
     /// Flushes that give all back.
     returns: u32,
     room: Option<usize>,
+    /// The server that cannot be reached. What was logged for it stays bound to it.
+    unreachable: Option<String>,
     configured: Vec<String>,
 }
 
@@ -31,6 +37,8 @@ struct Played(Arc<Mutex<World>>);
 struct Instance {
     world: Arc<Mutex<World>>,
     held: Vec<(u64, String)>,
+    server: Option<String>,
+    bound: Option<String>,
 }
 
 fn trap(hook: &'static str) -> LoggerError {
@@ -46,12 +54,15 @@ impl Sinks for Played {
         Ok(Instance {
             world: self.0.clone(),
             held: Vec::new(),
+            server: None,
+            bound: None,
         })
     }
 }
 
 impl Sink for Instance {
     async fn configure(&mut self, settings: &Settings) -> Result<(), LoggerError> {
+        self.server = settings.text("tracking_uri").map(str::to_owned);
         self.world
             .lock()
             .unwrap()
@@ -67,6 +78,7 @@ impl Sink for Instance {
             "bad" => Err(Refusal::InvalidPayload("it says bad".to_owned()).into()),
             _ if room.is_some_and(|room| self.held.len() >= room) => Err(Refusal::QueueFull.into()),
             method => {
+                self.bound = self.bound.take().or_else(|| self.server.clone());
                 self.held.push((record.start.key, method.to_owned()));
                 Ok(())
             }
@@ -75,6 +87,7 @@ impl Sink for Instance {
 
     async fn flush(&mut self, _mode: FlushMode) -> Result<DeliveryReport, LoggerError> {
         let mut world = self.world.lock().unwrap();
+        world.flushes += 1;
         let mut report = DeliveryReport {
             delivered: Vec::new(),
             refused: Vec::new(),
@@ -87,10 +100,11 @@ impl Sink for Instance {
             world.traps = world.traps.saturating_sub(1);
             return Err(trap("flush"));
         }
-        if world.down > 0 {
-            world.down -= 1;
+        let unreachable = self.bound.is_some() && self.bound == world.unreachable;
+        if world.down > 0 || unreachable {
+            world.down = world.down.saturating_sub(1);
             report.deferred = Some(Deferral {
-                after_ms: 1,
+                after_ms: if unreachable { 60_000 } else { 1 },
                 reason: "played".to_owned(),
                 cause: DeferralCause::Unreachable,
             });
@@ -212,4 +226,92 @@ async fn what_cannot_be_delivered_in_time_is_counted() {
             .await,
         1
     );
+}
+
+/// Settings that name a server.
+fn server(uri: &str) -> Settings {
+    let value = serde_json::Value::String(uri.to_owned());
+    let layer = [("tracking_uri".to_owned(), (value, Source::Option("test")))];
+    Settings::merge([layer.into()])
+}
+
+#[tokio::test]
+async fn settings_that_mend_what_stood_in_the_way_are_for_what_is_held_too() {
+    let played = Played::default();
+    played.0.lock().unwrap().unreachable = Some("http://nowhere".to_owned());
+    let backlog = backlog(1000);
+    backlog.push(record(&backlog, 1, 100).unwrap());
+    let (settings, receiver) = watch::channel(server("http://nowhere"));
+    let worker = Worker::start(
+        played.clone(),
+        receiver,
+        backlog.clone(),
+        Metrics::new(),
+        1000,
+    );
+    let mut worker = worker.await.unwrap();
+    let mended = async {
+        while backlog.budget().held() == 0 || played.0.lock().unwrap().flushes == 0 {
+            tokio::time::sleep(SHORTEST).await;
+        }
+        settings.send_replace(server("http://there"));
+        while backlog.budget().held() > 0 {
+            tokio::time::sleep(SHORTEST).await;
+        }
+    };
+    tokio::select! {
+        () = worker.run() => panic!("it has not ended"),
+        () = mended => {}
+    }
+    let world = played.0.lock().unwrap();
+    assert_eq!(world.stored, BTreeMap::from([(1, 1)]));
+}
+
+/// A worker that holds calls which the disk did not take, before a server that is away.
+async fn unwritten(directory: &TempDir, calls: u64) -> (Worker<Played>, Arc<Backlog>) {
+    let (dir, gone) = (
+        directory.path().join("spool"),
+        directory.path().join("gone"),
+    );
+    let backlog = Arc::new(spooled(directory, 1 << 20, 1 << 20));
+    std::fs::rename(&dir, &gone).unwrap();
+    for key in 1..=calls {
+        backlog.push(record(&backlog, key, 100).unwrap());
+    }
+    let played = Played::default();
+    played.0.lock().unwrap().down = u32::MAX;
+    let (_settings, receiver) = watch::channel(Settings::default());
+    let worker = Worker::start(played, receiver, backlog.clone(), Metrics::new(), 1 << 20);
+    let mut worker = worker.await.unwrap();
+    for _ in 0..calls {
+        worker.held.add(backlog.take().await.unwrap());
+    }
+    assert_eq!(backlog.left(), (0, 0));
+    std::fs::rename(&gone, &dir).unwrap();
+    (worker, backlog)
+}
+
+#[tokio::test]
+async fn what_the_disk_did_not_take_is_written_when_it_works_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut worker, backlog) = unwritten(&directory, 3).await;
+    let written = async {
+        while backlog.left().0 < 3 {
+            tokio::time::sleep(SHORTEST).await;
+        }
+    };
+    tokio::select! {
+        () = worker.run() => panic!("it has not ended"),
+        () = written => {}
+    }
+}
+
+#[tokio::test]
+async fn what_the_disk_did_not_take_is_written_at_last() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut worker, backlog) = unwritten(&directory, 3).await;
+    assert_eq!(worker.close(Instant::now()).await, 0);
+    assert_eq!(backlog.left(), (3, 0));
+    drop((worker, backlog));
+    assert_eq!(spooled(&directory, 1 << 20, 1 << 20).left(), (3, 0));
 }

@@ -150,3 +150,19 @@ fn what_is_too_large_or_has_no_room_is_told() {
     let error = full.flatten().next().unwrap();
     assert!(matches!(error, AppendError::Full(_)), "{error}");
 }
+
+#[test]
+fn a_lock_that_somebody_removes_is_taken_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(directory.path(), MAX_BYTES).unwrap();
+    let lock = directory.path().join("lock");
+    std::fs::remove_file(&lock).unwrap();
+    spool.keep_lock().unwrap();
+    let refused = Spool::open(directory.path(), MAX_BYTES).unwrap_err();
+    assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
+
+    std::fs::remove_file(&lock).unwrap();
+    let _another = Spool::open(directory.path(), MAX_BYTES).unwrap();
+    let told = spool.keep_lock().unwrap_err().to_string();
+    assert!(told.contains("in use by another gateway"), "{told}");
+}

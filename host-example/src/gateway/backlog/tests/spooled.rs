@@ -6,7 +6,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::spool::Spool;
 
-fn spooled(directory: &TempDir, memory: usize, disk: u64) -> Backlog {
+/// One whose spool is in this directory.
+pub fn spooled(directory: &TempDir, memory: usize, disk: u64) -> Backlog {
     let (spool, _) = Spool::open(&directory.path().join("spool"), disk).unwrap();
     Backlog::new(Budget::new(memory), Metrics::new(), Some(spool), None)
 }
@@ -134,4 +135,73 @@ async fn a_disk_that_fails_costs_no_call_and_is_used_again() {
     let mut left = ids(&backlog, true).await;
     left.sort_unstable();
     assert_eq!(left, expected(1..=5));
+}
+
+/// Has the keeper's work done until it comes to that.
+async fn kept_until(backlog: &Backlog, so: impl Fn() -> bool) {
+    while !so() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        backlog.keep();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_works_again_is_no_trouble_though_nothing_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = spooled(&directory, 1 << 20, 1 << 20);
+    let (dir, gone) = (
+        directory.path().join("spool"),
+        directory.path().join("gone"),
+    );
+    std::fs::rename(&dir, &gone).unwrap();
+    push(&backlog, 1, 100);
+    // It was delivered from memory.
+    drop(backlog.take().await.unwrap());
+    let began = std::time::Instant::now();
+    kept_until(&backlog, || began.elapsed() > Duration::from_millis(1200)).await;
+    assert!(metric(&backlog, "gateway_spool_failing 1"));
+    std::fs::rename(&gone, &dir).unwrap();
+    kept_until(&backlog, || metric(&backlog, "gateway_spool_failing 0")).await;
+    assert_eq!(backlog.left(), (0, 0));
+    push(&backlog, 2, 100);
+    assert_eq!(backlog.left(), (1, 0), "it is used at once");
+}
+
+#[tokio::test]
+async fn a_call_that_can_never_be_written_holds_up_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = spooled(&directory, 2 << 20, 1 << 20);
+    let (dir, gone) = (
+        directory.path().join("spool"),
+        directory.path().join("gone"),
+    );
+    std::fs::rename(&dir, &gone).unwrap();
+    // More than a quarter of the spool.
+    push(&backlog, 1, 300_000);
+    push(&backlog, 2, 1000);
+    std::fs::rename(&gone, &dir).unwrap();
+    kept_until(&backlog, || backlog.left() == (1, 1)).await;
+    assert_eq!(ids(&backlog, true).await, expected(1..=2));
+}
+
+#[tokio::test]
+async fn what_memory_holds_of_files_that_were_removed_is_written_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = spooled(&directory, 100_000, 1 << 20);
+    for key in 1..=20 {
+        push(&backlog, key, 10_000);
+    }
+    let in_memory = backlog.lock().calls.len();
+    let mut taken = vec![backlog.take().await.unwrap()];
+    for file in std::fs::read_dir(directory.path().join("spool")).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let lost = 20 - in_memory;
+    let dropped = format!("gateway_logged_total{{fate=\"Dropped\"}} {lost}");
+    kept_until(&backlog, || metric(&backlog, &dropped)).await;
+    assert!(backlog.save(&mut taken));
+    assert_eq!(backlog.left(), (in_memory, 0));
+    drop(backlog);
+    let backlog = spooled(&directory, 100_000, 1 << 20);
+    assert_eq!(ids(&backlog, true).await.len(), in_memory);
 }
