@@ -29,6 +29,7 @@ pub mod bindings;
 pub mod blocking;
 mod call;
 pub mod config;
+pub mod doctor;
 mod engine;
 mod error;
 pub mod find;

@@ -1,5 +1,5 @@
-//! The gateway binary: calls forwarded, recordings replayed, configurations checked, the plugin looked
-//! at.
+//! The gateway binary: calls forwarded, recordings replayed, configurations checked, the way to
+//! MLflow tried, the plugin looked at.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::log::LogOptions;
-use commands::{check, plugin_info, replay, serve};
+use commands::{check, doctor, plugin_info, replay, serve};
 
 /// Logs LLM calls to MLflow through a sandboxed WebAssembly plugin.
 #[derive(Parser)]
@@ -27,6 +27,7 @@ enum Command {
     Replay(replay::Options),
     Serve(serve::Options),
     Check(check::Options),
+    Doctor(doctor::Options),
     PluginInfo(plugin_info::Options),
 }
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Replay(options) => replay::run(options, cli.log.quiet),
         Command::Serve(options) => serve::run(options),
         Command::Check(options) => check::run(options),
+        Command::Doctor(options) => doctor::run(options),
         Command::PluginInfo(options) => plugin_info::run(options),
     };
     result.unwrap_or_else(|error| {

@@ -83,9 +83,34 @@ impl Settings {
         self.0.get(key)?.0.as_u64()
     }
 
+    /// These settings with others before them.
+    pub(crate) fn overlaid(&self, stronger: Layer) -> Self {
+        Self::merge([stronger, self.0.clone()])
+    }
+
+    /// The texts of those that are secret.
+    pub(crate) fn secrets(&self, known: &[Setting]) -> Vec<String> {
+        let secret = known.iter().filter(|setting| setting.secret);
+        let values = secret.filter_map(|setting| Some(&self.0.get(&setting.key)?.0));
+        values
+            .flat_map(texts)
+            .filter(|text| !text.is_empty())
+            .collect()
+    }
+
     /// Where a setting comes from, if it is set.
     pub fn source(&self, key: &str) -> Option<&Source> {
         Some(&self.0.get(key)?.1)
+    }
+}
+
+/// The texts in a value, its members' names not among them.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
     }
 }
 

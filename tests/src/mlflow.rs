@@ -28,9 +28,22 @@ pub struct Mlflow {
 impl Mlflow {
     /// Starts a server and waits until it answers.
     pub fn start(python: &Python) -> Result<Self> {
+        Self::start_with(python, &[], &[])
+    }
+
+    /// One that wants to know who asks: MLflow's own basic authentication, with a user `admin`.
+    pub fn with_login(python: &Python, password: &str) -> Result<Self> {
+        let environment = [
+            ("MLFLOW_AUTH_ADMIN_PASSWORD", password),
+            ("MLFLOW_FLASK_SERVER_SECRET_KEY", "for tests alone"),
+        ];
+        Self::start_with(python, &["--app-name=basic-auth"], &environment)
+    }
+
+    fn start_with(python: &Python, options: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         let mut attempt = 1;
         loop {
-            let mut server = Self::spawn(python)?;
+            let mut server = Self::spawn(python, options, environment)?;
             match server.wait_until_healthy() {
                 Ok(()) => return Ok(server),
                 Err(_) if attempt < ATTEMPTS && server.port_was_taken() => attempt += 1,
@@ -111,12 +124,12 @@ impl Mlflow {
         }
     }
 
-    fn spawn(python: &Python) -> Result<Self> {
+    fn spawn(python: &Python, options: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("mlflow-").tempdir()?;
         let address = free_address()?;
         let database = directory.path().join("mlflow.db").display().to_string();
         let artifacts = directory.path().join("artifacts").display().to_string();
-        let arguments = [
+        let mut arguments = vec![
             "server".to_owned(),
             "--workers=1".to_owned(),
             "--host=127.0.0.1".to_owned(),
@@ -125,10 +138,12 @@ impl Mlflow {
             format!("--artifacts-destination={artifacts}"),
         ];
         let program = python.program("mlflow");
+        arguments.extend(options.iter().map(|option| (*option).to_owned()));
         let quiet = [("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")];
+        let environment = [&quiet[..], environment].concat();
         Ok(Self {
             python: python.clone(),
-            kept: Kept::start(python, directory, &program, arguments, &quiet)?,
+            kept: Kept::start(python, directory, &program, arguments, &environment)?,
             address,
         })
     }

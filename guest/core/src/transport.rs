@@ -58,6 +58,19 @@ pub fn retry_after(value: &str, date: Option<&str>) -> Option<String> {
     Some(until.saturating_sub(now).max(0).to_string())
 }
 
+/// Percent-encoding of all but unreserved characters: RFC 3986, section 2.
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// Why no answer came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {

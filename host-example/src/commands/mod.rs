@@ -1,6 +1,7 @@
 //! The commands, and what they share: the way to a plugin and its settings.
 
 pub mod check;
+pub mod doctor;
 pub mod log;
 pub mod plugin_info;
 pub mod replay;
@@ -10,8 +11,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use host_example::{
-    CodeCache, Engine, Layer, Limits, LoggerError, Plugin, Refusal, Settings, environment, find,
+    CodeCache, Engine, Layer, Limits, LoggerError, Plugin, Refusal, Settings, Source, environment,
+    find,
 };
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 /// The exit code where nothing was done: options, configuration or plugin are at fault.
@@ -51,6 +54,36 @@ impl PluginOptions {
         let engine = Engine::new(limits, CodeCache::User)?;
         let plugin = Plugin::load(&engine, &path).await;
         plugin.with_context(|| format!("{} cannot be used", path.display()))
+    }
+}
+
+/// Where the traces go, and which experiment they go to.
+#[derive(clap::Args)]
+pub struct ServerOptions {
+    /// The MLflow server, such as http://127.0.0.1:5000
+    #[arg(long, value_name = "URL")]
+    tracking_uri: Option<String>,
+    /// The experiment the traces go to; created if absent
+    #[arg(long, value_name = "NAME")]
+    experiment_name: Option<String>,
+}
+
+impl ServerOptions {
+    /// The settings that options give.
+    pub fn layer(&self) -> Layer {
+        let given = [
+            ("tracking_uri", "--tracking-uri", &self.tracking_uri),
+            (
+                "experiment_name",
+                "--experiment-name",
+                &self.experiment_name,
+            ),
+        ];
+        let entry = |(key, option, value): (&str, _, &Option<String>)| {
+            let value = Value::String(value.clone()?);
+            Some((key.to_owned(), (value, Source::Option(option))))
+        };
+        given.into_iter().filter_map(entry).collect()
     }
 }
 

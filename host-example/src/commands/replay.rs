@@ -9,11 +9,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use host_example::bindings::llm_gateway::hooks::types::DeferralCause;
 use host_example::replay::{Replay, Report, Stop};
-use host_example::{Layer, Origin, Settings, Source};
+use host_example::{Origin, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
 
-use super::{PluginOptions, bad_setting, file_layer, runtime, settings};
+use super::{PluginOptions, ServerOptions, bad_setting, file_layer, runtime, settings};
 
 /// Some lines were rejected; the others were delivered.
 const REJECTED: u8 = 3;
@@ -26,12 +25,8 @@ pub struct Options {
     /// The recording; - for standard input
     #[arg(value_name = "FILE.jsonl|-")]
     file: PathBuf,
-    /// The MLflow server, such as http://127.0.0.1:5000
-    #[arg(long, value_name = "URL")]
-    tracking_uri: Option<String>,
-    /// The experiment the traces go to; created if absent
-    #[arg(long, value_name = "NAME")]
-    experiment_name: Option<String>,
+    #[command(flatten)]
+    server: ServerOptions,
     /// How many instances of the plugin share the work
     #[arg(long, value_name = "N", default_value = "1")]
     threads: NonZero<u8>,
@@ -52,7 +47,7 @@ pub fn run(options: Options, quiet: bool) -> Result<ExitCode> {
             .plugin
             .load(u32::from(options.threads.get()) + 1)
             .await?;
-        let (settings, fault) = settings(&plugin, [options.layer(), file]).await?;
+        let (settings, fault) = settings(&plugin, [options.server.layer(), file]).await?;
         if let Some((key, reason)) = fault {
             bail!("{}", bad_setting(&settings, &key, &reason));
         }
@@ -84,25 +79,6 @@ fn exit_code(report: &Report, stopped: bool) -> u8 {
         0
     } else {
         REJECTED
-    }
-}
-
-impl Options {
-    /// The settings that options give.
-    fn layer(&self) -> Layer {
-        let given = [
-            ("tracking_uri", "--tracking-uri", &self.tracking_uri),
-            (
-                "experiment_name",
-                "--experiment-name",
-                &self.experiment_name,
-            ),
-        ];
-        let entry = |(key, option, value): (&str, _, &Option<String>)| {
-            let value = Value::String(value.clone()?);
-            Some((key.to_owned(), (value, Source::Option(option))))
-        };
-        given.into_iter().filter_map(entry).collect()
     }
 }
 

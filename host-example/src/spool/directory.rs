@@ -11,7 +11,7 @@ use super::OpenError;
 use super::segment;
 
 /// The file whose lock says that the directory is in use. The lock ends with the process.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 /// How files are opened that may have to be created: what callers and models said is nobody else's.
 pub(super) fn create() -> OpenOptions {

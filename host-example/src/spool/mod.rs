@@ -34,7 +34,7 @@ mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +49,11 @@ use index::{Index, State};
 use opening::Opened;
 use segment::{DONE, START};
 use writer::Writer;
+
+/// The file whose lock says that a spool's directory is in use.
+pub(crate) fn lock_file(directory: &Path) -> PathBuf {
+    directory.join(directory::LOCK)
+}
 
 /// How long an append waits for another, or a disk may take for one before it is left alone. Long
 /// enough for a machine that is busy with other things.

@@ -7,6 +7,7 @@ mod common;
 mod play;
 
 mod bodies;
+mod doctor;
 mod embedded;
 mod failures;
 mod lifecycle;

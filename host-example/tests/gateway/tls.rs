@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{self, ServerConfig, pki_types::PrivateKeyDer};
 use crate::play::{Answer, Gateway, Mlflow, post};
 
 /// An upstream that says which version of HTTP it was asked in, and its certificate.
-async fn serve(protocols: &[&[u8]]) -> (String, TempDir, PathBuf) {
+pub async fn serve(protocols: &[&[u8]]) -> (String, TempDir, PathBuf) {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ca.pem");

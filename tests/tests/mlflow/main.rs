@@ -2,6 +2,7 @@
 //! and keep apart by their experiments' names.
 
 mod bulk;
+mod doctor;
 mod envoy;
 mod fixtures;
 mod lines;

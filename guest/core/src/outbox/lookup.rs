@@ -7,7 +7,7 @@ use super::verdict::{is_page, misconfigured, told, unavailable};
 use crate::json::{self, Raw};
 use crate::report::Cause;
 use crate::settings::{Experiment, Protocol, Server};
-use crate::transport::{Method, Response, TransportError};
+use crate::transport::{Method, Response, TransportError, percent_encoded};
 
 /// How far the lookup is.
 #[derive(Debug)]
@@ -84,7 +84,10 @@ impl Lookup {
         } else {
             Step::Ask {
                 method: Method::Get,
-                url: format!("{base}/get-by-name?experiment_name={}", percent(name)),
+                url: format!(
+                    "{base}/get-by-name?experiment_name={}",
+                    percent_encoded(name)
+                ),
                 body: Vec::new(),
             }
         }
@@ -172,17 +175,4 @@ fn id(answer: Raw<'_>, experiment: &Experiment) -> Option<Result<String, Failure
     // A header field is to carry it.
     let plain = id.bytes().all(|byte| byte.is_ascii_graphic());
     plain.then_some(Ok(id))
-}
-
-/// Percent-encoding of all but unreserved characters: RFC 3986, section 2.
-fn percent(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }

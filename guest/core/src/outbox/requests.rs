@@ -97,12 +97,8 @@ pub(super) fn build(
     body: Vec<u8>,
     timeout: Duration,
 ) -> Request {
-    if let Some(credentials) = &server.credentials.0 {
-        headers.push(("authorization", credentials.clone()));
-    }
-    if let Some(workspace) = &server.workspace {
-        headers.push(("x-mlflow-workspace", workspace.clone()));
-    }
+    let entry = server.entry_fields();
+    headers.extend(entry.map(|(name, value)| (name, value.to_owned())));
     Request {
         id,
         method,

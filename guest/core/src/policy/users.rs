@@ -6,6 +6,7 @@ use std::fmt;
 use hmac_sha256::HMAC;
 
 use crate::id;
+use crate::transport::percent_encoded;
 
 /// A user shorter than this is not looked for within other texts.
 const SHORTEST: usize = 4;
@@ -66,19 +67,6 @@ impl Known {
         }
         hidden
     }
-}
-
-/// RFC 3986, section 2: everything but unreserved characters encoded.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 /// Whether a member, a tag or a header field of this name is a user: OpenAI's `user` and `safety_identifier`,

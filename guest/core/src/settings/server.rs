@@ -37,6 +37,19 @@ impl Server {
             && self.workspace == other.workspace
             && self.headers.0 == other.headers.0
     }
+
+    /// The header fields that let a request in: credentials and workspace. Not for logs.
+    pub fn entry_fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let credentials = self.credentials.0.as_deref();
+        let workspace = self.workspace.as_deref();
+        let fields = [
+            ("authorization", credentials),
+            ("x-mlflow-workspace", workspace),
+        ];
+        fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+    }
 }
 
 /// What the server speaks.

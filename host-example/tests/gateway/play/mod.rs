@@ -3,11 +3,13 @@
 mod client;
 mod gateway;
 mod mlflow;
+mod tracking;
 mod upstream;
 
 pub use client::{Answer, get, post, send};
 pub use gateway::Gateway;
 pub use mlflow::Mlflow;
+pub use tracking::{Said, Tracking};
 pub use upstream::Upstream;
 
 use std::time::Duration;
