@@ -2,9 +2,13 @@
 //!
 //! The lines have the shape of litellm's callbacks: `kwargs` and `response_obj`.
 
+mod trip;
+
 use serde_json::{Value, json};
 
 use crate::expect::Expected;
+
+pub use trip::{SESSION, conversation};
 
 /// A second in nanoseconds.
 pub const SECOND: i64 = 1_000_000_000;
@@ -24,18 +28,39 @@ pub fn jsonl<'c>(calls: impl IntoIterator<Item = &'c Call>) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// The demo: a chat call, a streamed call with tool calls, a failure, an embedding and a child of the
+/// The demo: a conversation, a chat call, a streamed call with tool calls, a failure, an embedding and a child of the
 /// span that `traceparent` names. All of them ended shortly before `now`. `run` goes into the call ids,
 /// so that each run makes traces of its own.
 pub fn demo(run: &str, now: i64, traceparent: &str) -> Vec<Call> {
     let id = |name: &str| format!("{run}-{name}");
-    vec![
+    let mut calls = conversation(&id("trip"), now - 20 * SECOND);
+    calls.extend([
         chat(&id("chat"), now - 9 * SECOND),
         tool_stream(&id("stream"), now - 7 * SECOND),
         failure(&id("failure"), now - 5 * SECOND),
         embedding(&id("embedding"), now - 3 * SECOND),
         child(&id("child"), now - 2 * SECOND, traceparent),
-    ]
+    ]);
+    calls
+}
+
+/// The days before `now` as a service may have had them: calls of all kinds, more of them on some days.
+pub fn week(run: &str, now: i64) -> Vec<Call> {
+    const HOUR: i64 = 3600 * SECOND;
+    let mut calls = Vec::new();
+    for day in 0..7 {
+        for n in 0..2 + day * 5 % 7 {
+            let id = |name: &str| format!("{run}-{day}-{n}-{name}");
+            let at = now - (24 * day + n + 1) * HOUR;
+            calls.push(chat(&id("chat"), at));
+            calls.push(tool_stream(&id("stream"), at + 60 * SECOND));
+            calls.push(embedding(&id("embedding"), at + 120 * SECOND));
+            if (day + n) % 4 == 0 {
+                calls.push(failure(&id("failure"), at + 180 * SECOND));
+            }
+        }
+    }
+    calls
 }
 
 /// A chat call with usage, cost, tags, session and user.

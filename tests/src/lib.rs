@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod browser;
 pub mod debian;
 pub mod envoy;
 pub mod events;
@@ -25,6 +26,7 @@ pub mod serving;
 pub mod step;
 pub mod traces;
 
+pub use browser::{Browser, Page};
 pub use envoy::Envoy;
 pub use gateway::{Gateway, Replay};
 pub use mlflow::Mlflow;

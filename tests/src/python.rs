@@ -57,6 +57,11 @@ impl Python {
         Self::with("what builds a wheel", "requirements-wheel.txt")
     }
 
+    /// The environment with what drives a browser, made if absent.
+    pub fn with_browser() -> Result<Self> {
+        Self::with("what drives a browser", "requirements-browser.txt")
+    }
+
     fn with(what: &str, list: &str) -> Result<Self> {
         let packages = paths::root().join("tests/python").join(list);
         let directory = directory(&packages)?;

@@ -7,7 +7,9 @@ mod cargo;
 mod demo;
 mod dist;
 mod fuzz;
+mod new_provider;
 mod parity;
+mod screenshot;
 mod test;
 mod toolchain;
 
@@ -44,6 +46,13 @@ enum Task {
     Dist,
     /// Compares with litellm's own logger and writes docs/parity.md
     Parity,
+    /// Takes the pictures in docs/images of MLflow's UI
+    Screenshot,
+    /// Adds a provider's wire format, from a template that passes the tests
+    NewProvider {
+        /// The module's name, such as `acme_chat`
+        name: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -54,6 +63,8 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Fuzz(options) => fuzz::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
+        Task::NewProvider { name } => new_provider::run(&name).map(|()| ExitCode::SUCCESS),
+        Task::Screenshot => screenshot::run().map(|()| ExitCode::SUCCESS),
         Task::Parity => parity::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error: anyhow::Error| {

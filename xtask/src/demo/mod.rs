@@ -127,7 +127,7 @@ fn replay(gateway: &Gateway, mlflow: &Mlflow, file: &Path, text: &str) -> Result
 }
 
 /// Nanoseconds since the epoch.
-fn now() -> Result<i64> {
+pub fn now() -> Result<i64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(i64::try_from(now.as_nanos())?)
 }

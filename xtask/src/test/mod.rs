@@ -40,6 +40,8 @@ enum Group {
     E2e,
     /// The same with everything going wrong around them
     Chaos,
+    /// MLflow's UI in a browser
+    Browser,
     /// The fuzz targets, a few seconds each; each counts as one
     Fuzz,
 }
@@ -54,7 +56,7 @@ impl Selection {
     }
 
     fn needs_plugins(&self) -> bool {
-        [Group::Unit, Group::E2e, Group::Chaos]
+        [Group::Unit, Group::E2e, Group::Chaos, Group::Browser]
             .iter()
             .any(|group| self.has(*group))
     }
@@ -75,7 +77,8 @@ pub fn run(selection: &Selection) -> ExitCode {
         let mut command = tests(CRATES, selection);
         tally.tests("Run the crates' tests", &mut command);
     }
-    if selection.has(Group::E2e) || selection.has(Group::Chaos) {
+    let live = [Group::E2e, Group::Chaos, Group::Browser];
+    if live.iter().any(|group| selection.has(*group)) {
         end_to_end(&mut tally, selection);
     }
     if selection.has(Group::Fuzz) {
@@ -124,6 +127,11 @@ fn end_to_end(tally: &mut Tally, selection: &Selection) {
             }
             if selection.has(Group::Chaos) {
                 chaos(tally, selection);
+            }
+            if selection.has(Group::Browser) {
+                let mut command = tests(["-p", "e2e", "--test", "browser"], selection);
+                command.args(["--", "--ignored"]);
+                tally.tests("Run the browser's tests", &mut command);
             }
         }
         Err(_) => tally.check("the end-to-end tests can run", prepared),
