@@ -11,9 +11,6 @@ use e2e::load::{self, Outcome};
 
 use crate::play::marker;
 
-/// How long a client rests between two calls.
-const REST: Duration = Duration::from_millis(20);
-
 /// The clients; they end when this is dropped.
 pub struct Crowd {
     shared: Arc<Shared>,
@@ -34,17 +31,20 @@ struct Shared {
     gateway: Mutex<Option<String>>,
     calls: Mutex<Calls>,
     next: AtomicUsize,
+    /// How long a client rests between two calls.
+    rest: Duration,
     ended: AtomicBool,
 }
 
 impl Crowd {
-    /// So many clients, who call nobody yet.
-    pub fn gather(name: &str, clients: usize) -> Self {
+    /// So many clients, who call nobody yet, and rest so long between two calls.
+    pub fn gather(name: &str, clients: usize, rest: Duration) -> Self {
         let shared = Arc::new(Shared {
             name: name.to_owned(),
             gateway: Mutex::default(),
             calls: Mutex::default(),
             next: AtomicUsize::new(0),
+            rest,
             ended: AtomicBool::new(false),
         });
         let client = |_| {
@@ -97,7 +97,7 @@ impl Shared {
                     Outcome::Cut => calls.cut.insert(marker),
                 };
             }
-            std::thread::sleep(REST);
+            std::thread::sleep(self.rest);
         }
     }
 }

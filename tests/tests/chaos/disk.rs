@@ -168,7 +168,7 @@ fn a_spool_that_is_full() -> Result<()> {
     let name = "spool-full";
     let mlflow = Mlflow::shared()?;
     let proxy = away(mlflow)?;
-    let top = "drain_timeout_ms = 300\n[queue]\nmax_bytes = 262144\n";
+    let top = "drain_timeout_ms = 300\n[queue]\nmax_bytes = 1048576\n";
     let mut stage = Stage::new(&proxy.url(), name, top, SOON)?.with_spool(1 << 20);
     let gateway = stage.start()?;
     let filling = "x".repeat(8 << 10);

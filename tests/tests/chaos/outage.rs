@@ -13,6 +13,7 @@ use crate::play::{PATIENCE, SOON, Stage, Stored, eventually, seed};
 const CALLS: usize = 60;
 const RESTARTS: usize = 10;
 const CLIENTS: usize = 2;
+const REST: Duration = Duration::from_millis(150);
 /// The longest that MLflow has for a batch before it is killed.
 const LIFE: u64 = 40;
 
@@ -72,7 +73,7 @@ fn mlflow_restarted_ten_times_under_load() -> Result<()> {
         None
     });
     let gateway = stage.start()?;
-    let crowd = Crowd::gather(name, CLIENTS);
+    let crowd = Crowd::gather(name, CLIENTS, REST);
     crowd.call(gateway.url());
     for _ in 0..RESTARTS {
         while batches.try_recv().is_ok() {}
