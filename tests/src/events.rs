@@ -2,12 +2,14 @@
 //!
 //! The lines have the shape of litellm's callbacks: `kwargs` and `response_obj`.
 
+mod sized;
 mod trip;
 
 use serde_json::{Value, json};
 
 use crate::expect::Expected;
 
+pub use sized::{chat_of, prose, stream_of};
 pub use trip::{SESSION, conversation};
 
 /// A second in nanoseconds.

@@ -7,6 +7,7 @@ mod cargo;
 mod demo;
 mod dist;
 mod fuzz;
+mod instructions;
 mod new_provider;
 mod parity;
 mod screenshot;
@@ -38,7 +39,7 @@ enum Task {
     },
     /// Runs the lints and all tests; ends with `N passed, N failed`
     Test(test::Selection),
-    /// Measures the hooks, and what logging adds to the first byte through the gateway
+    /// Measures what logging a call costs, against other ways to log it
     Bench(bench::Options),
     /// Runs the fuzz targets
     Fuzz(fuzz::Options),

@@ -1,74 +1,98 @@
 //! The component, in the host's sandbox.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use cpu_time::ThreadTime;
 use host_example::bindings::llm_gateway::hooks::types::Context;
 use host_example::{CodeCache, Engine, Event, Layer, Limits, Plugin, Settings, Source, blocking};
-use logger_core::event::Hook;
+use logger_core::event::{EventKey, Hook};
+use serde_json::Value;
 
 use crate::SETTINGS;
-use crate::workload::Workload;
+use crate::workload::{self, Workload};
 
 /// The compiled plugin.
+#[derive(Clone)]
 pub struct Component {
-    plugin: Plugin,
-    settings: Settings,
+    /// Its file.
+    pub path: PathBuf,
+    /// As the host has it.
+    pub plugin: Plugin,
 }
 
 impl Component {
-    /// Loads and compiles it.
+    /// Loads it, with code that was compiled before if there is some.
     pub fn load(path: &Path) -> Result<Self> {
-        let engine = Engine::new(Limits::default(), CodeCache::User)?;
+        Self::load_with(path, Limits::default(), CodeCache::User)
+    }
+
+    /// Loads it into an engine of its own.
+    pub fn load_with(path: &Path, limits: Limits, cache: CodeCache) -> Result<Self> {
+        let engine = Engine::new(limits, cache)?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let plugin = runtime.block_on(Plugin::load(&engine, path))?;
         Ok(Self {
-            plugin,
-            settings: settings()?,
+            path: path.to_owned(),
+            plugin: runtime.block_on(Plugin::load(&engine, path))?,
         })
+    }
+
+    /// An instance that sends nothing.
+    pub fn logger(&self) -> Result<blocking::Logger> {
+        self.logger_with(&settings(&serde_json::from_str(SETTINGS)?))
+    }
+
+    /// An instance with settings.
+    pub fn logger_with(&self, settings: &Settings) -> Result<blocking::Logger> {
+        let mut logger = blocking::Logger::new(&self.plugin)?;
+        logger.configure(settings)?;
+        Ok(logger)
     }
 
     /// The CPU time that a fresh instance takes for all events, with all that the host does for them.
     pub fn round(&self, workload: &Workload) -> Result<Duration> {
-        let mut logger = blocking::Logger::new(&self.plugin)?;
-        logger.configure(&self.settings)?;
+        let mut logger = self.logger()?;
         let begun = ThreadTime::now();
         for (key, event) in (0..).zip(&workload.events) {
-            let hook = event.hook;
-            let event = Event {
-                key,
-                payload: &event.payload,
-                start_time: Some(event.start),
-                end_time: Some(event.end),
-                time: None,
-                context: Context {
-                    traceparent: None,
-                    session: None,
-                    user: None,
-                    tags: &[],
-                    experiment: None,
-                },
-            };
-            match hook {
-                Hook::Success => logger.log_success_event(event),
-                Hook::Failure => logger.log_failure_event(event),
-                Hook::Stream => logger.log_stream_event(event),
-                Hook::Feedback => anyhow::bail!("no feedback is measured"),
-            }
-            .context(workload.name)?;
+            log(&mut logger, key, event)?;
         }
         Ok(begun.elapsed())
     }
 }
 
-fn settings() -> Result<Settings> {
-    let object: serde_json::Map<_, _> = serde_json::from_str(SETTINGS)?;
-    let source = Source::Option("SETTINGS");
-    let layer: Layer = object
-        .into_iter()
-        .map(|(key, value)| (key, (value, source.clone())))
+/// Logs an event.
+pub fn log(logger: &mut blocking::Logger, key: EventKey, event: &workload::Event) -> Result<()> {
+    let hook = event.hook;
+    let event = Event {
+        key,
+        payload: &event.payload,
+        start_time: Some(event.start),
+        end_time: Some(event.end),
+        time: None,
+        context: Context {
+            traceparent: None,
+            session: None,
+            user: None,
+            tags: &[],
+            experiment: None,
+        },
+    };
+    match hook {
+        Hook::Success => logger.log_success_event(event),
+        Hook::Failure => logger.log_failure_event(event),
+        Hook::Stream => logger.log_stream_event(event),
+        Hook::Feedback => anyhow::bail!("no feedback is measured"),
+    }
+    .context("an event was not taken")
+}
+
+/// Settings as the host has them.
+pub fn settings(object: &Value) -> Settings {
+    let source = Source::Option("bench");
+    let members = object.as_object().into_iter().flatten();
+    let layer: Layer = members
+        .map(|(key, value)| (key.clone(), (value.clone(), source.clone())))
         .collect();
-    Ok(Settings::merge([layer]))
+    Settings::merge([layer])
 }

@@ -1,44 +1,42 @@
-//! What the hooks cost, and what logging adds to a gateway's first byte.
+//! What logging a call costs: against other ways to log it, in the sandbox against natively, as events and streams grow,
+//! at the start, and in a gateway.
 //!
-//! Of hooks: the CPU time of the calling thread for each event, in the sandboxed component
-//! and in the same core compiled natively, measured in turns within one run.
-//!
-//! A hook decodes, encodes and queues; nothing is sent here. What counts is the ratio: it holds on any
-//! machine, while the microseconds are this one's.
+//! Every row holds one thing against another that was measured in turns with it, within one run, on the same work. What
+//! counts is the ratio: it holds on any machine, while the microseconds are this one's.
 
+mod batches;
 mod component;
-mod encoder;
+mod encoding;
+mod envoy;
 mod gateway;
+mod growth;
+mod hooks;
 mod native;
+mod peers;
+mod row;
+mod start;
 mod table;
+mod turns;
 mod workload;
 
+use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
-use serde::Serialize;
+use e2e::Step;
 
-use table::Row;
-use workload::Workload;
+use component::Component;
+use row::{Group, Row};
 
-/// All that is measured.
-#[derive(Debug, Serialize)]
-struct Results {
-    /// Each kind of event, through the component's hooks and natively.
-    hooks: Vec<Row>,
-    /// A span's protobuf within the sandbox, by hand and with prost.
-    encoding: encoder::Encoding,
-    /// The first byte of a streamed answer through the gateway, not logged and logged.
-    first_byte: gateway::FirstByte,
-}
+#[global_allocator]
+static ALLOCATOR: counts::Counting = counts::Counting;
 
 /// Settings that send nothing and hold a whole measurement.
 const SETTINGS: &str =
     r#"{"tracking_uri":"http://127.0.0.1:9","experiment_id":"0","queue_max_bytes":268435456}"#;
 
-/// Measures the hooks; usually run through `cargo xtask bench`.
+/// Measures; usually run through `cargo xtask bench`.
 #[derive(Parser)]
 struct Arguments {
     /// The plugin
@@ -47,56 +45,74 @@ struct Arguments {
     /// The module with both encoders
     #[arg(long)]
     encoder: PathBuf,
+    /// What to measure
+    #[arg(long, value_enum)]
+    only: Vec<Group>,
     /// JSON instead of a Markdown table
     #[arg(long)]
     json: bool,
+    /// Write to this file as well: JSON where it ends in `.json`, else Markdown
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// A tenth of the work: to see that it runs
     #[arg(long)]
     quick: bool,
 }
 
+/// How much work a measurement does.
+struct Effort {
+    /// Rounds of which the best counts.
+    rounds: usize,
+    quick: bool,
+}
+
+impl Effort {
+    /// So much of a full measurement's work.
+    fn of(&self, full: usize) -> usize {
+        if self.quick { full.div_ceil(10) } else { full }
+    }
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let (rounds, calls, spans, asked) = if arguments.quick {
-        (2, 40, 2_000, 200)
-    } else {
-        (9, 200, 20_000, 4_000)
+    let effort = Effort {
+        rounds: if arguments.quick { 2 } else { 9 },
+        quick: arguments.quick,
     };
-    let component = component::Component::load(&arguments.plugin)?;
-    let rows = workload::all(calls)
-        .iter()
-        .map(|workload| row(workload, &component, rounds))
-        .collect::<Result<Vec<_>>>()?;
-    let encoding = encoder::measure(&arguments.encoder, rounds, spans)?;
-    let results = Results {
-        hooks: rows,
-        encoding,
-        first_byte: gateway::measure(&arguments.plugin, asked)?,
-    };
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&results)?);
-    } else {
-        print!("{}", table::markdown(&results));
+    let component = Component::load(&arguments.plugin)?;
+    let mut rows = Vec::new();
+    for group in &arguments.only {
+        let step = Step::new(&format!("Measure: {group:?}").to_lowercase());
+        rows.extend(step.during(|| match group {
+            Group::Peers => peers::rows(&component, &effort),
+            Group::Hooks => hooks::rows(&component, &effort),
+            Group::Growth => growth::rows(&component, &effort),
+            Group::Batches => batches::rows(&effort),
+            Group::Encoding => encoding::rows(&arguments.encoder, &effort),
+            Group::Start => start::rows(&component, &effort),
+            Group::Gateway => gateway::rows(&component, &effort),
+            Group::Envoy => envoy::rows(&effort),
+        })?);
     }
+    let json = serde_json::to_string_pretty(&rows)?;
+    let table = table::markdown(&rows);
+    if let Some(path) = &arguments.out {
+        let as_json = path
+            .extension()
+            .is_some_and(|extension| extension == "json");
+        let text = if as_json { &json } else { &table };
+        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    println!("{}", if arguments.json { &json } else { &table });
     Ok(())
 }
 
-/// Measures one kind of event. The best of several rounds counts: whatever else runs on the machine
-/// can make a round slower, never faster.
-fn row(workload: &Workload, component: &component::Component, rounds: u32) -> Result<Row> {
-    let mut native = Duration::MAX;
-    let mut sandboxed = Duration::MAX;
-    for _ in 0..rounds {
-        native = native.min(native::round(workload)?);
-        sandboxed = sandboxed.min(component.round(workload)?);
-    }
-    let events = workload.events.len() as f64;
-    let per_event = |time: Duration| time.as_secs_f64() * 1e6 / events;
-    Ok(Row {
-        events: workload.name,
-        bytes: workload.bytes() / workload.events.len(),
-        native_us: per_event(native),
-        component_us: per_event(sandboxed),
-        ratio: sandboxed.as_secs_f64() / native.as_secs_f64(),
-    })
+/// Seconds in microseconds.
+fn micros(seconds: f64) -> f64 {
+    seconds * 1e6
+}
+
+/// The value in the middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    turns::quantile(&mut values, 0.5)
 }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use e2e::{Python, Step};
 
-use crate::{cargo, dist, fuzz};
+use crate::{cargo, dist, fuzz, instructions};
 use tally::Tally;
 
 /// The crates whose tests need nothing but the plugin.
@@ -42,6 +42,8 @@ enum Group {
     Chaos,
     /// MLflow's UI in a browser
     Browser,
+    /// The instructions of the core's hot paths, against those kept; each path counts as one
+    Instructions,
     /// The fuzz targets, a few seconds each; each counts as one
     Fuzz,
 }
@@ -49,7 +51,8 @@ enum Group {
 impl Selection {
     fn has(&self, group: Group) -> bool {
         if self.only.is_empty() {
-            !matches!(group, Group::Lint | Group::Fuzz) || self.filter.is_none()
+            !matches!(group, Group::Lint | Group::Instructions | Group::Fuzz)
+                || self.filter.is_none()
         } else {
             self.only.contains(&group)
         }
@@ -80,6 +83,9 @@ pub fn run(selection: &Selection) -> ExitCode {
     let live = [Group::E2e, Group::Chaos, Group::Browser];
     if live.iter().any(|group| selection.has(*group)) {
         end_to_end(&mut tally, selection);
+    }
+    if selection.has(Group::Instructions) {
+        instructions::check(|what, result| tally.check(what, result));
     }
     if selection.has(Group::Fuzz) {
         fuzz::check(FUZZ_SECONDS, |what, result| tally.check(what, result));

@@ -11,8 +11,8 @@ use super::protobuf as pb;
 const FIRST: u32 = 1;
 const SECOND: u32 = 2;
 
-/// gzip's level, by measurement: see the performance notes.
-const LEVEL: u32 = 3;
+/// gzip's level, by measurement: see `docs/performance.md`.
+pub const LEVEL: u32 = 3;
 
 /// The request's body, not compressed. `service` is the resource's `service.name`: collectors expect
 /// one, MLflow makes a tag of it on every trace.

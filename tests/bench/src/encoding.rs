@@ -6,28 +6,20 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use cpu_time::ThreadTime;
-use serde::Serialize;
 use wasmtime::{Engine, Instance, Module, Store};
 
-/// What encoding one span costs.
-#[derive(Clone, Debug, Serialize)]
-pub struct Encoding {
-    /// The encoded span's size.
-    pub bytes: u64,
-    /// Microseconds of CPU by hand.
-    pub hand_us: f64,
-    /// Microseconds of CPU with prost.
-    pub prost_us: f64,
-    /// The second by the first.
-    pub ratio: f64,
-}
+use crate::Effort;
+use crate::row::{Group, Row};
 
 /// Measures both in turns; the best round of each counts.
-pub fn measure(module: &Path, rounds: u32, spans: u32) -> Result<Encoding> {
-    run(module, rounds, spans).map_err(|error| anyhow!("{}: {error:?}", module.display()))
+pub fn rows(module: &Path, effort: &Effort) -> Result<Vec<Row>> {
+    let spans = u32::try_from(effort.of(20_000))?;
+    let row = run(module, effort.rounds, spans);
+    let row = row.map_err(|error| anyhow!("{}: {error:?}", module.display()))?;
+    Ok(vec![row])
 }
 
-fn run(module: &Path, rounds: u32, spans: u32) -> wasmtime::Result<Encoding> {
+fn run(module: &Path, rounds: usize, spans: u32) -> wasmtime::Result<Row> {
     let engine = Engine::default();
     let module = Module::from_file(&engine, module)?;
     let mut store = Store::new(&engine, ());
@@ -45,11 +37,13 @@ fn run(module: &Path, rounds: u32, spans: u32) -> wasmtime::Result<Encoding> {
     if written[0] != written[1] {
         return Err(wasmtime::Error::msg("the encoders do not write the same"));
     }
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(spans);
-    Ok(Encoding {
-        bytes: written[0] / u64::from(spans),
-        hand_us: each(best[0]),
-        prost_us: each(best[1]),
-        ratio: best[1].as_secs_f64() / best[0].as_secs_f64(),
-    })
+    let [hand, prost] = best.map(|time| time.as_secs_f64() * 1e6 / f64::from(spans));
+    let bytes = written[0] / u64::from(spans);
+    Ok(Row::new(
+        Group::Encoding,
+        format!("a span of {bytes} bytes with 18 attributes and 4 events, in the sandbox: CPU"),
+        "µs",
+        ("prost", prost),
+        ("by hand", hand),
+    ))
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask bench --envoy`: what the filter costs stock Envoy, against none in the same process.
+//! What the filter costs stock Envoy, against none in the same process.
 //!
-//! Two listeners lead to the same provider, one of them through the filter, and are measured in turns: requests a second
-//! with `wrk`, at sixteen connections and bodies of 1 KB; and the first byte of a stream.
+//! Two listeners lead to the same provider, one of them through the filter, and are measured in turns: calls a second and Envoy's
+//! own CPU with `wrk`, at sixteen connections and bodies of 1 KB; and the first byte of a stream.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -12,76 +12,65 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use e2e::envoy::{Config, address};
-use e2e::{Envoy, Python, Serving, Step, debian, paths};
+use e2e::events::prose;
+use e2e::{Envoy, Python, debian};
+use mock_provider::Provider;
 use serde_json::json;
+use tokio::runtime::Builder;
 
-use crate::{cargo, dist};
+use crate::row::{Group, Row};
+use crate::{Effort, median, micros};
 
-/// How long a measurement takes, and how many there are of each kind.
-struct Effort {
-    seconds: u64,
-    rounds: usize,
-}
-
-/// Measures, and prints a table.
-pub fn run(quick: bool) -> Result<()> {
-    let effort = match quick {
-        true => Effort {
-            seconds: 1,
-            rounds: 1,
-        },
-        false => Effort {
-            seconds: 5,
-            rounds: 5,
-        },
-    };
-    dist::build_proxy()?;
-    cargo::build_provider()?;
+/// Measures.
+pub fn rows(effort: &Effort) -> Result<Vec<Row>> {
     if which("wrk").is_none() {
         debian::install(&["wrk"], "the load generator wrk")?;
     }
     let python = Python::prepare()?;
-    let mut command = Command::new(paths::target()?.join("release/mock-provider"));
-    let serving = Serving::start(command.args(["--pause", "1"]))?;
-    let provider = serving.url().trim_start_matches("http://").parse()?;
+    let around = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let provider = around.block_on(Provider::start(local, Duration::from_millis(1)))?;
+    let provider = provider.url().trim_start_matches("http://").parse()?;
     // It takes whatever is delivered; a real server would share the processors.
     let sink = Envoy::start(&sink(&python, provider)?)?;
     let envoy = Envoy::start(&both(&python, provider, sink.address)?)?;
-    let ways = [envoy.listener("plain")?, envoy.listener("gateway")?];
-
+    let ways = [envoy.listener("gateway")?, envoy.listener("plain")?];
     let directory = tempfile::tempdir()?;
     let script = directory.path().join("post.lua");
     fs::write(&script, post())?;
-    let mut rates = [Vec::new(), Vec::new()];
-    let mut firsts = [Vec::new(), Vec::new()];
-    Step::new("Measure in turns").during(|| {
-        for _ in 0..effort.rounds {
-            for (way, rates) in ways.iter().zip(&mut rates) {
-                rates.push(wrk(*way, &script, effort.seconds)?);
-            }
+    let seconds = if effort.quick { 1 } else { 5 };
+    let rounds = effort.rounds.div_ceil(2);
+    let (mut rates, mut firsts) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
+    for _ in 0..rounds {
+        for (way, rates) in ways.iter().zip(&mut rates) {
+            rates.push(wrk(*way, &script, seconds)?);
         }
-        for _ in 0..effort.rounds * 40 {
-            for (way, firsts) in ways.iter().zip(&mut firsts) {
-                firsts.push(first_byte(*way)?);
-            }
-        }
-        Ok(())
-    })?;
-    let [plain, filter] = rates.map(median);
-    let [plain_first, filter_first] = firsts.map(median);
-    println!("| | no filter | filter | ratio |\n|---|---|---|---|");
-    println!(
-        "| requests/s, 16 connections, 1 KB bodies | {plain:.0} | {filter:.0} | {:.2} |",
-        filter / plain
-    );
-    println!(
-        "| first byte of a stream, µs | {plain_first:.0} | {filter_first:.0} | {:.2} |",
-        filter_first / plain_first
-    );
-    for name in ["calls", "logged", "delivered", "dropped.full"] {
-        println!("{name} {}", envoy.metric(name)?);
     }
-    Ok(())
+    for _ in 0..rounds * 40 {
+        for (way, firsts) in ways.iter().zip(&mut firsts) {
+            firsts.push(first_byte(*way)?);
+        }
+    }
+    let [logged, called] = ["logged", "calls"].map(|name| envoy.metric(name));
+    let row = |what, unit, [filter, plain]: [Vec<f64>; 2]| {
+        let sides = [("filter", median(filter)), ("no filter", median(plain))];
+        let [filter, plain] = sides;
+        Row::new(Group::Envoy, what, unit, filter, plain)
+    };
+    Ok(vec![
+        row("answers, 16 connections, bodies of 1 KB", "calls/s", rates),
+        row("first byte of a stream", "µs", firsts),
+        Row::new(
+            Group::Envoy,
+            "under that load",
+            "calls",
+            ("logged", logged? as f64),
+            ("passed through the filter", called? as f64),
+        ),
+    ])
 }
 
 /// The example's listener, and one beside it without the filter.
@@ -115,14 +104,15 @@ fn sink(python: &Python, provider: SocketAddr) -> Result<Config> {
 
 /// What wrk posts: a body of about 1 KB.
 fn post() -> String {
-    let said = "lorem ipsum dolor sit amet ".repeat(34);
+    // A quote would end Lua's long string no more than `]]` would; there is neither.
+    let said = prose(900, 1).replace(['"', '\n'], " ");
     let body = json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": said}]});
     format!(
         "wrk.method = \"POST\"\nwrk.headers[\"content-type\"] = \"application/json\"\nwrk.body = [[{body}]]\n"
     )
 }
 
-/// Requests a second.
+/// Calls a second.
 fn wrk(to: SocketAddr, script: &Path, seconds: u64) -> Result<f64> {
     let output = Command::new("wrk")
         .args(["-t1", "-c16", &format!("-d{seconds}s"), "-s"])
@@ -155,7 +145,7 @@ fn first_byte(to: SocketAddr) -> Result<f64> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("data: ")));
     first.context("no stream came")??;
-    Ok(begun.elapsed().as_secs_f64() * 1e6)
+    Ok(micros(begun.elapsed().as_secs_f64()))
 }
 
 fn which(program: &str) -> Option<()> {
@@ -163,9 +153,4 @@ fn which(program: &str) -> Option<()> {
     std::env::split_paths(&path)
         .find(|directory| directory.join(program).exists())
         .map(drop)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
