@@ -24,11 +24,16 @@ pub struct Ids {
 /// `["ab", "c"]` give different ids.
 pub fn derive(parts: &[&[u8]]) -> Ids {
     let trace = hash(b"trace", parts).to_be_bytes();
-    let [s0, s1, s2, s3, s4, s5, s6, s7, ..] = hash(b"span", parts).to_be_bytes();
     Ids {
         trace: non_zero(trace),
-        span: non_zero([s0, s1, s2, s3, s4, s5, s6, s7]),
+        span: span_id(parts),
     }
+}
+
+/// The span's id alone.
+pub fn span_id(parts: &[&[u8]]) -> SpanId {
+    let [s0, s1, s2, s3, s4, s5, s6, s7, ..] = hash(b"span", parts).to_be_bytes();
+    non_zero([s0, s1, s2, s3, s4, s5, s6, s7])
 }
 
 fn hash(domain: &[u8], parts: &[&[u8]]) -> u128 {

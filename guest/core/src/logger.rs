@@ -2,11 +2,11 @@
 
 mod events;
 mod feedback;
+mod recent;
 
-pub(crate) use events::Ended;
+pub(crate) use recent::Ended;
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::call::{Call, Outcome};
@@ -22,6 +22,7 @@ use crate::settings::{Experiment, ParentMode, SettingError, Settings};
 use crate::span::{self, ChunkLog};
 use crate::transport::{Request, RequestId, Response, TransportError};
 use crate::wire::Calls;
+use recent::Recent;
 
 /// How much a flush is to send; see `flush-mode` in `wit/types.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub struct Logger {
     pub(crate) next_call: u64,
     pub(crate) seed: u64,
     streams: Streams,
-    ended: VecDeque<events::Ended>,
+    pub(crate) ended: Recent,
 }
 
 impl Logger {
@@ -69,7 +70,7 @@ impl Logger {
             next_call: 0,
             seed,
             streams: Streams::default(),
-            ended: VecDeque::new(),
+            ended: Recent::default(),
         }
     }
 

@@ -62,6 +62,7 @@ pub fn encode(
         start: call.start,
         end: call.end,
     });
+    span.reserve(content_len(call) + events.len());
     let mut encoder = Encoder {
         attributes: span.attributes(),
         policy,
@@ -90,6 +91,13 @@ pub fn encode(
         children: children::encode(call, trace, flags, policy),
         trace,
     }
+}
+
+/// About how many bytes the span says what was asked and answered in.
+fn content_len(call: &Call<'_>) -> usize {
+    let inputs = call.inputs.documents();
+    let outputs = call.outputs.into_iter();
+    inputs.into_iter().chain(outputs).map(|raw| raw.text().len()).sum()
 }
 
 /// Makes the policy acquainted with what the call's other texts must not tell.

@@ -162,7 +162,7 @@ impl<'a> Raw<'a> {
             } else {
                 Cow::Borrowed(key)
             };
-            let position = keys.iter().position(|wanted| *wanted == key);
+            let position = keys.iter().position(|wanted| is_same(wanted, &key));
             if let Some(slot) = position.and_then(|position| values.get_mut(position)) {
                 *slot = Some(value);
             }
@@ -188,6 +188,11 @@ impl<'a> Raw<'a> {
             Some((key, Raw(value)))
         })
     }
+}
+
+/// Whether two names are the same. Most are not, and most of those do not begin alike.
+fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.as_bytes().first() == other.as_bytes().first() && one == other
 }
 
 fn after_comma(text: &[u8], end: usize) -> usize {

@@ -20,14 +20,15 @@ pub(super) fn attributes<'a>(
         None => Attribute::Null,
     };
     let json = |value: Option<Raw<'a>>| value.map_or(Attribute::Null, Attribute::Json);
-    let mut attributes = vec![
+    let mut attributes = Vec::with_capacity(32);
+    attributes.extend([
         (
             "litellm_call_id",
             payload.call_id().map_or(Attribute::Null, Attribute::Text),
         ),
         ("call_type", text(kwargs.call_type)),
         ("model", text(kwargs.model)),
-    ];
+    ]);
     if let Some(standard) = &kwargs.standard {
         attributes.extend([
             (

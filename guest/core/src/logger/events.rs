@@ -3,18 +3,14 @@
 use std::time::Duration;
 
 use super::Logger;
-use crate::event::{Context, Event, EventError, EventKey, Hook, Timestamp};
+use super::recent::Ended;
+use crate::event::{Context, Event, EventError, EventKey, Hook};
 use crate::feedback::Feedback;
-use crate::id::{self, SpanId, TraceId};
 use crate::json::Raw;
 use crate::litellm::streams::Part;
 use crate::litellm::{self, Ending, Finished, Payload};
 use crate::settings::{Experiment, ParentMode};
 use crate::span::ChunkLog;
-
-/// How many calls that ended are remembered: a chunk that comes late is told from a stream that was
-/// never finished, and feedback finds its trace.
-const REMEMBERED: usize = 4096;
 
 impl Logger {
     /// Takes the event of a hook.
@@ -133,7 +129,7 @@ impl Logger {
             let context = stream.context.with(None);
             let experiment = self.experiment_of(&opening, &context)?;
             let late = |ended: &Ended| ended.whole_stream || stream.start == Some(ended.start);
-            if self.ended_in(id, &experiment).any(late) {
+            if self.ended.of(id, &experiment.to_string()).any(late) {
                 self.stats.spans_skipped += 1;
                 let reason = "the chunk came after its call had ended";
                 self.outbox.skip(keys.clone(), reason);
@@ -161,27 +157,6 @@ impl Logger {
         self.outbox.refuse(keys, reason);
     }
 
-    /// Notes that a call has ended.
-    pub(crate) fn remember(&mut self, ended: Ended) {
-        self.ended.push_back(ended);
-        if self.ended.len() > REMEMBERED {
-            self.ended.pop_front();
-        }
-    }
-
-    /// Calls of this id that ended lately and went to the experiment.
-    fn ended_in(&self, id: &str, experiment: &Experiment) -> impl Iterator<Item = &Ended> {
-        let (id, experiment) = (short(id), short(&experiment.to_string()));
-        let fits = move |ended: &&Ended| ended.id == id && ended.experiment == experiment;
-        self.ended.iter().rev().filter(fits)
-    }
-
-    /// The call of this id that ended last.
-    pub(super) fn ended(&self, id: &str) -> Option<&Ended> {
-        let id = short(id);
-        self.ended.iter().rev().find(|ended| ended.id == id)
-    }
-
     fn emit_event(
         &mut self,
         now: Duration,
@@ -190,7 +165,8 @@ impl Logger {
         chunks: &ChunkLog,
     ) -> Result<(), EventError> {
         let experiment = self.experiment_of(finished.payload, finished.context)?;
-        let call = litellm::call(finished, &experiment.to_string())?;
+        let destination = experiment.to_string();
+        let call = litellm::call(finished, &destination)?;
         let id = finished.payload.stream_id();
         let streamed = finished.progress.is_some();
         let succeeded = finished.ending == Ending::Success;
@@ -198,7 +174,7 @@ impl Logger {
             // The other of litellm's two success hooks: a span without the chunks would take the place of
             // the one that has them.
             let same = |ended: &Ended| ended.whole_stream && ended.start == call.start;
-            if self.ended_in(id, &experiment).any(same) {
+            if self.ended.of(id, &destination).any(same) {
                 self.stats.spans_skipped += 1;
                 self.outbox
                     .skip(keys, "the end of this stream was logged before");
@@ -207,10 +183,12 @@ impl Logger {
         }
         let trace = self.emit(now, &call, keys, chunks, &experiment, ParentMode::Join)?;
         if let Some(id) = id {
-            self.remember(Ended {
+            let ended = Ended {
+                trace,
+                start: call.start,
                 whole_stream: streamed && succeeded,
-                ..Ended::new(&id, &experiment, trace, call.start)
-            });
+            };
+            self.ended.remember(&id, &destination, ended);
         }
         Ok(())
     }
@@ -224,36 +202,6 @@ impl Logger {
             litellm::routed_by(payload, context, by)
         })
     }
-}
-
-/// What is remembered of a call that ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ended {
-    id: SpanId,
-    /// Where it went.
-    experiment: SpanId,
-    /// Its trace.
-    pub trace: TraceId,
-    start: Timestamp,
-    /// Whether it was a stream that ended well.
-    whole_stream: bool,
-}
-
-impl Ended {
-    /// A call that was no stream.
-    pub fn new(id: &str, experiment: &Experiment, trace: TraceId, start: Timestamp) -> Self {
-        Self {
-            id: short(id),
-            experiment: short(&experiment.to_string()),
-            trace,
-            start,
-            whole_stream: false,
-        }
-    }
-}
-
-fn short(id: &str) -> SpanId {
-    id::derive(&[id.as_bytes()]).span
 }
 
 fn part<'p, 'a>(payload: &'p Payload<'a>, event: &'p Event<'a>) -> Part<'p, 'a> {

@@ -41,7 +41,7 @@ impl Logger {
             }
             Subject::Call(call) => call,
         };
-        if let Some(ended) = self.ended(call) {
+        if let Some(ended) = self.ended.last(call) {
             return Ok(ended.trace);
         }
         let experiment = self.experiment(about.experiment, |_| None)?;

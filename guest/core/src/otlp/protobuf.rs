@@ -18,14 +18,14 @@ pub fn varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// How many bytes [`varint`] appends for `value`.
-pub fn varint_len(value: usize) -> usize {
-    let bits = usize::BITS - (value | 1).leading_zeros();
+pub fn varint_len(value: u64) -> usize {
+    let bits = u64::BITS - (value | 1).leading_zeros();
     bits.div_ceil(7) as usize
 }
 
 /// How many bytes a length-delimited field below number 16 takes for `len` bytes of content.
 pub fn delimited_len(len: usize) -> usize {
-    1 + varint_len(len) + len
+    1 + varint_len(len as u64) + len
 }
 
 /// Appends the header of a length-delimited field: `len` bytes of content have to follow.
@@ -75,11 +75,11 @@ mod tests {
             128,
             16_383,
             16_384,
-            u32::MAX as usize,
-            usize::MAX,
+            u64::from(u32::MAX),
+            u64::MAX,
         ] {
             let mut out = Vec::new();
-            varint(&mut out, value as u64);
+            varint(&mut out, value);
             assert_eq!(out.len(), varint_len(value), "{value}");
         }
     }

@@ -86,6 +86,11 @@ impl SpanWriter {
         Self { out }
     }
 
+    /// Makes room for so many bytes more.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     /// The span's attributes.
     pub fn attributes(&mut self) -> Attributes<'_> {
         Attributes {
@@ -176,9 +181,7 @@ impl<'o> Attributes<'o> {
     /// An integer.
     pub fn int(&mut self, key: &str, value: i64) {
         // Two's complement: a negative int64 takes ten bytes.
-        let mut varint = Vec::with_capacity(10);
-        pb::varint(&mut varint, value as u64);
-        self.key_and_value(key, 1 + varint.len());
+        self.key_and_value(key, 1 + pb::varint_len(value as u64));
         pb::integer(self.out, value_field::INT, value as u64);
     }
 

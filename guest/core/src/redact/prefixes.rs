@@ -217,38 +217,43 @@ static SMALL_P: &[Prefix] = &[at(2, "dapi", 32, Hex)];
 /// Noticed by `/`: Google's refresh tokens.
 static SLASH: &[Prefix] = &[at(1, "1//0", 30, Word)];
 
-/// The bytes before the anchor, as a set: most anchors are told to be none by it.
-const fn precede(prefixes: &[Prefix]) -> u128 {
-    let mut set = 0;
+/// The two bytes before the anchor, as a set: nearly all anchors are told to be none by it. A row a last byte, a bit a byte before it,
+/// by their lower five bits.
+const fn precede(prefixes: &[Prefix]) -> [u32; 32] {
+    let mut set = [0; 32];
     let mut at = 0;
     #[expect(clippy::indexing_slicing, reason = "at compile time")]
     while at < prefixes.len() {
         let prefix = &prefixes[at];
-        set |= 1 << prefix.text.as_bytes()[prefix.anchor - 1];
+        let text = prefix.text.as_bytes();
+        let last = text[prefix.anchor - 1] & 31;
+        set[last as usize] |= 1 << (text[prefix.anchor - 2] & 31);
         at += 1;
     }
     set
 }
 
-const BEFORE_DASH: u128 = precede(DASH);
-const BEFORE_UNDERSCORE: u128 = precede(UNDERSCORE);
-const BEFORE_DOT: u128 = precede(DOT);
+static BEFORE_DASH: [u32; 32] = precede(DASH);
+static BEFORE_UNDERSCORE: [u32; 32] = precede(UNDERSCORE);
+static BEFORE_DOT: [u32; 32] = precede(DOT);
 
 /// The prefixes that are noticed by the byte at `at`.
 pub(super) fn noticed(
     text: &[u8],
     at: usize,
 ) -> impl Iterator<Item = (&'static Prefix, usize)> + '_ {
-    let last = before(text, at, 1);
-    let among = |set: u128| last < 128 && set >> last & 1 == 1;
+    let among = |set: &[u32; 32]| {
+        let row = set.get(usize::from(before(text, at, 1) & 31)).copied();
+        row.unwrap_or(0) >> (before(text, at, 2) & 31) & 1 == 1
+    };
     let prefixes: &'static [Prefix] = match byte(text, at) {
-        b'-' if among(BEFORE_DASH) => DASH,
-        b'_' if among(BEFORE_UNDERSCORE) => UNDERSCORE,
-        b'.' if among(BEFORE_DOT) => DOT,
+        b'-' if among(&BEFORE_DASH) => DASH,
+        b'_' if among(&BEFORE_UNDERSCORE) => UNDERSCORE,
+        b'.' if among(&BEFORE_DOT) => DOT,
         b'A' => CAPITAL_A,
         b'K' => CAPITAL_K,
-        b'p' if last == b'a' => SMALL_P,
-        b'/' if last == b'1' => SLASH,
+        b'p' => SMALL_P,
+        b'/' => SLASH,
         _ => &[],
     };
     prefixes.iter().filter_map(move |prefix| {

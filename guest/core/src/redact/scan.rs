@@ -35,18 +35,22 @@ const ANCHORS: [bool; 256] = {
 
 /// Whether there may be a secret.
 pub(super) fn suspects(text: &[u8]) -> bool {
-    anchors(text, 0).any(|at| {
+    let mut from = 0;
+    while let Some(at) = next_anchor(text, from) {
         let mut noticed = false;
         notices(text, at, &mut |_| noticed = true);
-        noticed
-    }) || runs::long_runs(text).any(|run| runs::is_key(text, &run))
+        if noticed {
+            return true;
+        }
+        from = at + 1;
+    }
+    runs::long_runs(text).any(|run| runs::is_key(text, &run))
 }
 
 /// Adds the secrets of a text.
 pub(super) fn secrets(text: &[u8], found: &mut Vec<Range<usize>>) {
     let mut from = 0;
-    let mut next = anchors(text, from).next();
-    while let Some(at) = next {
+    while let Some(at) = next_anchor(text, from) {
         from = at + 1;
         notices(text, at, &mut |notice| {
             if let Some(range) = notice.secret(text, at) {
@@ -54,21 +58,38 @@ pub(super) fn secrets(text: &[u8], found: &mut Vec<Range<usize>>) {
                 found.push(range);
             }
         });
-        next = anchors(text, from).next();
     }
     found.extend(runs::long_runs(text).filter(|run| runs::is_key(text, run)));
 }
 
-/// Positions of anchors from `from` on.
-fn anchors(text: &[u8], from: usize) -> impl Iterator<Item = usize> + '_ {
-    let rest = text.get(from..).unwrap_or_default();
-    let all = rest.iter().enumerate();
-    all.filter(|(_, byte)| is_anchor(**byte))
-        .map(move |(at, _)| from + at)
+/// The next position from `from` on that something may be noticed by.
+fn next_anchor(text: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let rest = text.get(from..)?;
+        let at = from + rest.iter().position(|byte| is_anchor(*byte))?;
+        if is_telling(text, at) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
 }
 
 fn is_anchor(byte: u8) -> bool {
     ANCHORS.get(usize::from(byte)).copied().unwrap_or(false)
+}
+
+/// Whether what stands beside an anchor lets it tell something: most letters are told to be none by it.
+fn is_telling(text: &[u8], at: usize) -> bool {
+    match byte(text, at) {
+        b'p' => before(text, at, 1) == b'a',
+        b'b' | b'B' => matches!(byte(text, at + 1) | 0x20, b'a' | b'e'),
+        b'A' => byte(text, at + 1).is_ascii_uppercase(),
+        b'K' => before(text, at, 1) == b'S',
+        b'J' => before(text, at, 1) == b'y',
+        b'~' => before(text, at, 1) == b'Q',
+        b'/' => before(text, at, 1) == b'1',
+        _ => true,
+    }
 }
 
 /// Tells what the anchor at `at` gives notice of.
@@ -96,14 +117,9 @@ fn notices(text: &[u8], at: usize, tell: &mut dyn FnMut(Notice)) {
             }
             return;
         }
-        b'~' => {
-            if before(text, at, 1) == b'Q' {
-                tell(Notice::Entra);
-            }
-            return;
-        }
+        b'~' => return tell(Notice::Entra),
         b'J' => {
-            if before(text, at, 1) == b'y' && before(text, at, 2) == b'e' {
+            if before(text, at, 2) == b'e' {
                 tell(Notice::WebToken);
             }
             return;

@@ -1,5 +1,8 @@
 //! A span's attributes, category by category.
 
+use std::fmt::Display;
+use std::io::Write;
+
 use super::provider::opentelemetry_name;
 use super::{LEVEL_ERROR, LEVEL_INFO, REPAIRS};
 use crate::call::{Attribute, Call, Cost, Inputs, Outcome, Usage};
@@ -95,22 +98,14 @@ impl Encoder<'_, '_, '_> {
     /// MLflow then keeps the total alone for the span.
     pub(super) fn accounting(&mut self, usage: Option<Usage>, cost: Option<Cost>) {
         if let Some(usage) = usage {
-            let mut counts = vec![
-                ("input_tokens", usage.input),
-                ("output_tokens", usage.output),
-                ("total_tokens", usage.total),
+            let counts = [
+                ("input_tokens", Some(usage.input)),
+                ("output_tokens", Some(usage.output)),
+                ("total_tokens", Some(usage.total)),
+                ("cache_read_input_tokens", usage.cache_read),
+                ("cache_creation_input_tokens", usage.cache_creation),
             ];
-            counts.extend(
-                usage
-                    .cache_read
-                    .map(|count| ("cache_read_input_tokens", count)),
-            );
-            counts.extend(
-                usage
-                    .cache_creation
-                    .map(|count| ("cache_creation_input_tokens", count)),
-            );
-            self.numbers("mlflow.chat.tokenUsage", &counts);
+            self.numbers("mlflow.chat.tokenUsage", counts);
             for (key, count) in [
                 ("gen_ai.usage.reasoning.output_tokens", usage.reasoning),
                 ("gen_ai.usage.audio.input_tokens", usage.input_audio),
@@ -124,11 +119,12 @@ impl Encoder<'_, '_, '_> {
             }
         }
         if let Some(cost) = cost {
-            let mut costs = Vec::new();
-            costs.extend(cost.input.map(|cost| ("input_cost", cost)));
-            costs.extend(cost.output.map(|cost| ("output_cost", cost)));
-            costs.push(("total_cost", cost.total));
-            self.numbers("mlflow.llm.cost", &costs);
+            let costs = [
+                ("input_cost", cost.input),
+                ("output_cost", cost.output),
+                ("total_cost", Some(cost.total)),
+            ];
+            self.numbers("mlflow.llm.cost", costs);
         }
     }
 
@@ -251,6 +247,7 @@ impl Encoder<'_, '_, '_> {
             },
             Kind::Array | Kind::Object => {
                 self.scratch.clear();
+                self.scratch.reserve(raw.text().len());
                 let cleaned = write_clean(raw, &mut self.scratch, 0, self.policy);
                 self.note(cleaned);
                 self.attributes.string(key, &self.scratch);
@@ -291,13 +288,18 @@ impl Encoder<'_, '_, '_> {
         self.attributes.string(key, &self.scratch);
     }
 
-    fn numbers<T: std::fmt::Display>(&mut self, key: &str, members: &[(&str, T)]) {
-        let members: Vec<_> = members
-            .iter()
-            .map(|(name, value)| format!("\"{name}\":{value}"))
-            .collect();
-        let object = format!("{{{}}}", members.join(","));
-        self.attributes.string(key, object.as_bytes());
+    /// An object of those numbers that there are.
+    fn numbers<T: Display, const N: usize>(&mut self, key: &str, members: [(&str, Option<T>); N]) {
+        self.scratch.clear();
+        for (name, value) in members {
+            let before = if self.scratch.is_empty() { '{' } else { ',' };
+            if let Some(value) = value {
+                // Writing to memory does not fail.
+                let _ = write!(self.scratch, "{before}\"{name}\":{value}");
+            }
+        }
+        self.scratch.push(b'}');
+        self.attributes.string(key, &self.scratch);
     }
 
     fn note(&mut self, cleaned: Cleaned) {

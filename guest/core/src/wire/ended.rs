@@ -27,7 +27,8 @@ impl Logger {
         let context = wire.context.with(None);
         let asked = context.experiment;
         let experiment = self.experiment(asked, |by| routed_by(&wire, &context, by))?;
-        let ids = self.call_ids(&wire, &experiment.to_string());
+        let destination = experiment.to_string();
+        let ids = self.call_ids(&wire, &destination);
         let room = self.room()?;
         let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
         let capture = settings.content.capture;
@@ -79,7 +80,12 @@ impl Logger {
         let chunks = &wire.chunks;
         let trace = self.emit(now, &call, keys, chunks, &experiment, ParentMode::Link)?;
         if let Some(id) = &wire.id {
-            self.remember(Ended::new(id, &experiment, trace, call.start));
+            let ended = Ended {
+                trace,
+                start: call.start,
+                whole_stream: false,
+            };
+            self.ended.remember(id, &destination, ended);
         }
         Ok(())
     }
