@@ -97,7 +97,11 @@ pub fn encode(
 fn content_len(call: &Call<'_>) -> usize {
     let inputs = call.inputs.documents();
     let outputs = call.outputs.into_iter();
-    inputs.into_iter().chain(outputs).map(|raw| raw.text().len()).sum()
+    inputs
+        .into_iter()
+        .chain(outputs)
+        .map(|raw| raw.text().len())
+        .sum()
 }
 
 /// Makes the policy acquainted with what the call's other texts must not tell.

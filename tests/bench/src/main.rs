@@ -27,7 +27,7 @@ use clap::Parser;
 use e2e::Step;
 
 use component::Component;
-use row::{Group, Row};
+use row::Group;
 
 #[global_allocator]
 static ALLOCATOR: counts::Counting = counts::Counting;

@@ -2,12 +2,30 @@
 
 use std::borrow::Cow;
 
+use super::marks::Mark;
 use super::scan::{self, ParseError, byte, white_space};
 use super::strings::unescape;
 
+/// What JSON allows around a value.
+const WHITE_SPACE: [char; 4] = [' ', '\n', '\r', '\t'];
+
 /// One JSON value, as it stands in a validated document, without white space around it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Raw<'a>(&'a str);
+#[derive(Clone, Copy, Debug)]
+pub struct Raw<'a> {
+    text: &'a str,
+    /// The marks of what is in it; none where they were not noted, or nothing is.
+    marks: &'a [Mark],
+    /// Where it begins in the document, which is what marks count from.
+    at: u32,
+}
+
+impl PartialEq for Raw<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Raw<'_> {}
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,27 +60,41 @@ impl Kind {
 
 impl<'a> Raw<'a> {
     /// `null`
-    pub const NULL: Raw<'static> = Raw("null");
+    pub const NULL: Raw<'static> = Raw::within("null");
 
     /// Validates a whole document.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        scan::validate(text)?;
-        Ok(Self(text.trim_matches([' ', '\n', '\r', '\t'])))
+        scan::validate(text, &mut ())?;
+        Ok(Self::within(text.trim_matches(WHITE_SPACE)))
     }
 
     /// A value of a validated document.
-    pub(super) fn within(text: &'a str) -> Self {
-        Self(text)
+    pub(super) const fn within(text: &'a str) -> Self {
+        Self {
+            text,
+            marks: &[],
+            at: 0,
+        }
+    }
+
+    /// A validated document and its marks.
+    pub(super) fn marked(text: &'a str, marks: &'a [Mark]) -> Self {
+        let from = text.trim_start_matches(WHITE_SPACE);
+        Self {
+            text: from.trim_end_matches(WHITE_SPACE),
+            marks,
+            at: (text.len() - from.len()) as u32,
+        }
     }
 
     /// The value as it stands in its document.
     pub fn text(self) -> &'a str {
-        self.0
+        self.text
     }
 
     /// What the value is.
     pub fn kind(self) -> Kind {
-        match byte(self.0.as_bytes(), 0) {
+        match byte(self.text.as_bytes(), 0) {
             b'{' => Kind::Object,
             b'[' => Kind::Array,
             b'"' => Kind::String,
@@ -79,7 +111,7 @@ impl<'a> Raw<'a> {
 
     /// The truth value, of a boolean.
     pub fn as_bool(self) -> Option<bool> {
-        (self.kind() == Kind::Bool).then(|| self.0 == "true")
+        (self.kind() == Kind::Bool).then(|| self.text == "true")
     }
 
     /// The integer, of a number written as one that fits, or as a float without a fraction (`5.0`).
@@ -87,7 +119,7 @@ impl<'a> Raw<'a> {
         if self.kind() != Kind::Number {
             return None;
         }
-        if let Ok(integer) = self.0.parse() {
+        if let Ok(integer) = self.text.parse() {
             return Some(integer);
         }
         // Beyond 2^53 a float no longer tells which integer was meant.
@@ -101,7 +133,7 @@ impl<'a> Raw<'a> {
         if self.kind() != Kind::Number {
             return None;
         }
-        self.0
+        self.text
             .parse()
             .ok()
             .filter(|number: &f64| number.is_finite())
@@ -109,7 +141,7 @@ impl<'a> Raw<'a> {
 
     /// The text, of a string. Surrogates that stand alone become U+FFFD.
     pub fn as_str(self) -> Option<Cow<'a, str>> {
-        let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
         Some(unescape(inner))
     }
 
@@ -117,27 +149,59 @@ impl<'a> Raw<'a> {
     pub fn is_truthy(self) -> bool {
         match self.kind() {
             Kind::Null => false,
-            Kind::Bool => self.0 == "true",
+            Kind::Bool => self.text == "true",
             Kind::Number => self.as_f64() != Some(0.0),
-            Kind::String => self.0 != "\"\"",
+            Kind::String => self.text != "\"\"",
             Kind::Array => self.items().next().is_some(),
             Kind::Object => self.raw_entries().next().is_some(),
         }
     }
 
+    /// What lies at a mark and has these marks within it.
+    fn part_at(self, (start, end): (u32, u32), marks: &'a [Mark]) -> Option<Self> {
+        Some(Self {
+            text: self.slice((start, end))?,
+            marks,
+            at: start,
+        })
+    }
+
+    fn slice(self, (start, end): (u32, u32)) -> Option<&'a str> {
+        let start = start.checked_sub(self.at)? as usize;
+        self.text.get(start..end.checked_sub(self.at)? as usize)
+    }
+
+    /// The marks of members or elements, each with those within it.
+    fn steps(self) -> impl Iterator<Item = (&'a Mark, &'a [Mark])> {
+        let mut rest = self.marks;
+        std::iter::from_fn(move || {
+            let (mark, after) = rest.split_first()?;
+            let (within, next) = after.split_at_checked(mark.within as usize)?;
+            rest = next;
+            Some((mark, within))
+        })
+    }
+
     /// The elements, of an array; else nothing.
     pub fn items(self) -> impl Iterator<Item = Raw<'a>> {
-        let mut at = white_space(self.0.as_bytes(), 1);
         let array = self.kind() == Kind::Array;
+        let marked = self.steps().filter(move |_| array);
+        let marked = marked.filter_map(move |(mark, within)| self.part_at(mark.value, within));
+        marked.chain(self.unmarked_items())
+    }
+
+    fn unmarked_items(self) -> impl Iterator<Item = Raw<'a>> {
+        let mut at = white_space(self.text.as_bytes(), 1);
+        let array = self.kind() == Kind::Array && self.marks.is_empty();
         std::iter::from_fn(move || {
-            let text = self.0.as_bytes();
+            let text = self.text.as_bytes();
             if !array || matches!(byte(text, at), b']' | 0) {
                 return None;
             }
             let end = scan::value_end(text, at);
-            let item = self.0.get(at..end)?;
+            let item = self.text.get(at..end)?;
             at = after_comma(text, end);
-            Some(Raw(item))
+            Some(Raw::within(item))
         })
     }
 
@@ -157,12 +221,7 @@ impl<'a> Raw<'a> {
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> [Option<Raw<'a>>; N] {
         let mut values = [None; N];
         for (key, value) in self.raw_entries() {
-            let key = if key.contains('\\') {
-                unescape(key)
-            } else {
-                Cow::Borrowed(key)
-            };
-            let position = keys.iter().position(|wanted| is_same(wanted, &key));
+            let position = position(&keys, key);
             if let Some(slot) = position.and_then(|position| values.get_mut(position)) {
                 *slot = Some(value);
             }
@@ -172,27 +231,46 @@ impl<'a> Raw<'a> {
 
     /// Members with their keys as they stand between the quotes.
     fn raw_entries(self) -> impl Iterator<Item = (&'a str, Raw<'a>)> {
-        let mut at = white_space(self.0.as_bytes(), 1);
         let object = self.kind() == Kind::Object;
+        let marked = self.steps().filter(move |_| object);
+        let marked = marked.filter_map(move |(mark, within)| {
+            Some((self.slice(mark.key)?, self.part_at(mark.value, within)?))
+        });
+        marked.chain(self.unmarked_entries())
+    }
+
+    fn unmarked_entries(self) -> impl Iterator<Item = (&'a str, Raw<'a>)> {
+        let mut at = white_space(self.text.as_bytes(), 1);
+        let object = self.kind() == Kind::Object && self.marks.is_empty();
         std::iter::from_fn(move || {
-            let text = self.0.as_bytes();
+            let text = self.text.as_bytes();
             if !object || matches!(byte(text, at), b'}' | 0) {
                 return None;
             }
             let key_end = scan::string_end(text, at);
-            let key = self.0.get(at + 1..key_end - 1)?;
+            let key = self.text.get(at + 1..key_end - 1)?;
             let start = white_space(text, white_space(text, key_end) + 1);
             let end = scan::value_end(text, start);
-            let value = self.0.get(start..end)?;
+            let value = self.text.get(start..end)?;
             at = after_comma(text, end);
-            Some((key, Raw(value)))
+            Some((key, Raw::within(value)))
         })
     }
 }
 
-/// Whether two names are the same. Most are not, and most of those do not begin alike.
-fn is_same(one: &str, other: &str) -> bool {
-    one.len() == other.len() && one.as_bytes().first() == other.as_bytes().first() && one == other
+/// Which of the names a key is, that stands as it does between its quotes.
+fn position(names: &[&str], key: &str) -> Option<usize> {
+    let same = |name: &&str, key: &str| {
+        // Most are not, and most of those do not begin alike.
+        let alike = name.len() == key.len() && name.as_bytes().first() == key.as_bytes().first();
+        alike && *name == key
+    };
+    let found = names.iter().position(|name| same(name, key));
+    if found.is_some() || !key.contains('\\') {
+        return found;
+    }
+    let key = unescape(key);
+    names.iter().position(|name| same(name, &key))
 }
 
 fn after_comma(text: &[u8], end: usize) -> usize {

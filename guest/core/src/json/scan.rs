@@ -3,6 +3,8 @@
 //! RFC 8259, but for two things Python's `json` writes: bare `NaN`, `Infinity` and `-Infinity`, and
 //! surrogate escapes that stand alone.
 
+use super::marks::Marker;
+
 /// Where and why a text is not JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at line {line} column {column}")]
@@ -17,9 +19,9 @@ pub struct ParseError {
 
 type Fault = (usize, &'static str);
 
-/// Checks that `text` is one JSON value with nothing but white space around it.
-pub(super) fn validate(text: &str) -> Result<(), ParseError> {
-    document(text.as_bytes()).map_err(|(at, what)| {
+/// Checks that `text` is one JSON value with nothing but white space around it, and tells where the values within it are.
+pub(super) fn validate(text: &str, marker: &mut impl Marker) -> Result<(), ParseError> {
+    document(text.as_bytes(), marker).map_err(|(at, what)| {
         let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
         let line = 1 + memchr::memchr_iter(b'\n', before).count();
         let column =
@@ -28,7 +30,7 @@ pub(super) fn validate(text: &str) -> Result<(), ParseError> {
     })
 }
 
-fn document(text: &[u8]) -> Result<(), Fault> {
+fn document(text: &[u8], marker: &mut impl Marker) -> Result<(), Fault> {
     let mut open = Vec::new();
     let mut at = white_space(text, 0);
     'value: loop {
@@ -37,7 +39,7 @@ fn document(text: &[u8]) -> Result<(), Fault> {
                 let inner = white_space(text, at + 1);
                 if byte(text, inner) != b'}' {
                     open.push(b'{');
-                    at = key(text, inner)?;
+                    at = member(text, inner, marker)?;
                     continue 'value;
                 }
                 inner + 1
@@ -47,6 +49,7 @@ fn document(text: &[u8]) -> Result<(), Fault> {
                 if byte(text, inner) != b']' {
                     open.push(b'[');
                     at = inner;
+                    marker.begin((at, at), at);
                     continue 'value;
                 }
                 inner + 1
@@ -62,16 +65,20 @@ fn document(text: &[u8]) -> Result<(), Fault> {
             _ => return Err((at, "expected a value")),
         };
         loop {
+            if !open.is_empty() {
+                marker.end(at);
+            }
             at = white_space(text, at);
             match (open.last(), byte(text, at)) {
                 (None, _) if at >= text.len() => return Ok(()),
                 (None, _) => return Err((at, "expected the end")),
                 (Some(b'{'), b',') => {
-                    at = key(text, white_space(text, at + 1))?;
+                    at = member(text, white_space(text, at + 1), marker)?;
                     continue 'value;
                 }
                 (Some(b'['), b',') => {
                     at = white_space(text, at + 1);
+                    marker.begin((at, at), at);
                     continue 'value;
                 }
                 (Some(b'{'), b'}') | (Some(b'['), b']') => {
@@ -86,15 +93,18 @@ fn document(text: &[u8]) -> Result<(), Fault> {
 }
 
 /// From a key to where its value begins.
-fn key(text: &[u8], at: usize) -> Result<usize, Fault> {
+fn member(text: &[u8], at: usize, marker: &mut impl Marker) -> Result<usize, Fault> {
     if byte(text, at) != b'"' {
         return Err((at, "expected a key in quotes"));
     }
-    let colon = white_space(text, string(text, at)?);
+    let end = string(text, at)?;
+    let colon = white_space(text, end);
     if byte(text, colon) != b':' {
         return Err((colon, "expected `:`"));
     }
-    Ok(white_space(text, colon + 1))
+    let value = white_space(text, colon + 1);
+    marker.begin((at + 1, end - 1), value);
+    Ok(value)
 }
 
 fn literal(text: &[u8], at: usize, word: &[u8]) -> Result<usize, Fault> {

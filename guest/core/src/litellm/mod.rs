@@ -18,7 +18,7 @@ pub(crate) mod usage;
 use std::borrow::Cow;
 
 use crate::event::EventError;
-use crate::json::{Kind, Raw};
+use crate::json::{Document, Kind, Raw};
 
 pub use crate::chunks::{assemble, choices};
 pub(crate) use call::success_ids;
@@ -36,9 +36,15 @@ pub struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// Reads a payload. Refused is what is not JSON, is no object, or has no object `kwargs`.
-    pub fn parse(text: &'a str) -> Result<Self, EventError> {
-        let document = Raw::parse(text).map_err(|error| invalid(format!("not JSON: {error}")))?;
+    /// Reads a payload's text.
+    pub fn document(text: &str) -> Result<Document<'_>, EventError> {
+        Document::parse(text).map_err(|error| invalid(format!("not JSON: {error}")))
+    }
+
+    /// Takes a payload apart. Refused is what is no object, or has no object `kwargs`.
+    pub fn new(document: &'a Document<'a>) -> Result<Self, EventError> {
+        let text = document.text();
+        let document = document.root();
         if document.kind() != Kind::Object {
             let found = document.kind().name();
             return Err(invalid(format!(

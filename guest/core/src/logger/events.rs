@@ -29,7 +29,8 @@ impl Logger {
         if event.hook == Hook::Feedback {
             return self.judge(now, &Feedback::parse(event)?);
         }
-        let payload = Payload::parse(event.payload)?;
+        let document = Payload::document(event.payload)?;
+        let payload = Payload::new(&document)?;
         match event.hook {
             Hook::Stream if payload.ends_stream() => {
                 self.end(now, &payload, event, Ending::Success)
@@ -92,7 +93,8 @@ impl Logger {
         };
         let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
         stream.add(&part(payload, event), settings.content.capture);
-        let opening = Payload::parse(&stream.opening)?;
+        let opening = Payload::document(&stream.opening)?;
+        let opening = Payload::new(&opening)?;
         let assembled = stream.assembled(&opening);
         let context = stream.context.with(Some(&event.context));
         let finished = Finished {
@@ -124,7 +126,8 @@ impl Logger {
             return;
         };
         let keys = std::mem::take(&mut stream.keys);
-        let emitted = Payload::parse(&stream.opening).and_then(|opening| {
+        let emitted = Payload::document(&stream.opening).and_then(|opening| {
+            let opening = Payload::new(&opening)?;
             let assembled = stream.assembled(&opening);
             let context = stream.context.with(None);
             let experiment = self.experiment_of(&opening, &context)?;

@@ -105,6 +105,9 @@ mod tests {
         }
         assert!(recent.last("first").is_none());
         assert_eq!(recent.of("call", "here").count(), REMEMBERED);
-        assert_eq!((recent.calls.len(), recent.order.len()), (REMEMBERED, REMEMBERED));
+        assert_eq!(
+            (recent.calls.len(), recent.order.len()),
+            (REMEMBERED, REMEMBERED)
+        );
     }
 }

@@ -6,7 +6,7 @@ use super::formats::{Assemble, Format};
 use super::frames::{Frame, Framer};
 use super::reasoning::Marked;
 use crate::event::Timestamp;
-use crate::json::{Node, Raw};
+use crate::json::{Document, Node, Raw};
 use crate::settings::Capture;
 use crate::span::ChunkLog;
 
@@ -104,9 +104,12 @@ impl Taken {
             self.done = true;
             return;
         }
-        let quoted;
-        let data = match Raw::parse(data) {
-            Ok(raw) => raw,
+        let (document, quoted);
+        let data = match Document::parse(data) {
+            Ok(parsed) => {
+                document = parsed;
+                document.root()
+            }
             // Cut within: what it would have said is not known.
             Err(_) if frame.is_partial || data.is_empty() => return,
             Err(_) => {

@@ -61,9 +61,10 @@ impl Exporter {
         let builder = SpanBuilder::from_name(span.name)
             .with_start_time(span.start)
             .with_attributes(span.attributes)
-            .with_events(span.events)
-            .with_status(Status::Ok);
-        self.tracer.build(builder).end_with_timestamp(span.end);
+            .with_events(span.events);
+        let mut recorded = self.tracer.build(builder);
+        recorded.set_status(Status::Ok);
+        recorded.end_with_timestamp(span.end);
     }
 }
 
