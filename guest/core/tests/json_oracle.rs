@@ -1,6 +1,6 @@
 //! `logger_core::json` against `serde_json`.
 
-use logger_core::json::{KeepAll, Kind, Raw, write_clean, write_str};
+use logger_core::json::{Document, KeepAll, Kind, Raw, write_clean, write_str};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -51,7 +51,10 @@ proptest! {
     fn walking_finds_what_serde_finds(value in any_json(), pretty in any::<bool>()) {
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
         let text = text.unwrap();
-        prop_assert_eq!(walked(Raw::parse(&text).unwrap()), serde_json::from_str::<Value>(&text).unwrap());
+        let expected = serde_json::from_str::<Value>(&text).unwrap();
+        prop_assert_eq!(&walked(Raw::parse(&text).unwrap()), &expected);
+        // The same by its marks.
+        prop_assert_eq!(&walked(Document::parse(&format!(" {text}\n")).unwrap().root()), &expected);
     }
 
     #[test]
