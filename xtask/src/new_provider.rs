@@ -108,9 +108,14 @@ fn in_list(text: &str, name: &str) -> Result<String> {
         "mod.rs is not as it was: add the format there by hand, to the modules and to `ALL`";
     let is_module = |line: &&str| line.starts_with("mod ") && line.ends_with(';');
     let module = format!("mod {name};");
-    let after = text.lines().filter(is_module).find(|line| **line > *module);
-    let after = after.context(changed)?;
-    let with_module = text.replacen(after, &format!("{module}\n{after}"), 1);
+    let mut modules: Vec<_> = text.lines().filter(is_module).collect();
+    let old = modules.join("\n");
+    if modules.is_empty() || !text.contains(&old) {
+        bail!(changed);
+    }
+    modules.push(&module);
+    modules.sort_unstable();
+    let with_module = text.replacen(&old, &modules.join("\n"), 1);
 
     let (before, rest) = with_module.split_once("ALL: [&Format; ").context(changed)?;
     let (count, rest) = rest.split_once(']').context(changed)?;
@@ -148,6 +153,22 @@ fn write(path: &Path, text: &str) -> Result<()> {
 mod tests {
     use super::*;
     use crate::cargo;
+
+    #[test]
+    fn formats_are_listed_in_their_places() {
+        let text = "mod a;\nmod unknown;\n\nALL: [&Format; 2] = [\n    &a::FORMAT,\n    &unknown::FORMAT,\n];";
+        for (name, modules) in [
+            ("m", "mod a;\nmod m;\nmod unknown;\n"),
+            ("z", "mod a;\nmod unknown;\nmod z;\n"),
+        ] {
+            let listed = in_list(text, name).unwrap();
+            let formats = format!(
+                "ALL: [&Format; 3] = [\n    &a::FORMAT,\n    &{name}::FORMAT,\n    &unknown::FORMAT,\n];"
+            );
+            assert_eq!(listed, format!("{modules}\n{formats}"));
+        }
+        assert!(in_list("mod a;\nALL: [&Format; 2]", "m").is_err());
+    }
 
     #[test]
     fn names_that_are_no_modules_are_refused() {
