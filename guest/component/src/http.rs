@@ -1,80 +1,161 @@
 //! The core's requests over WASI HTTP.
+//!
+//! Of waki the bindings are used and not its client. That passes on only the timeout of the connection, so a server that takes a
+//! request and never answers would hold the plugin for as long as the host's own patience, which is ten minutes in wasmtime. And it takes
+//! for a failure that the host is done with a body the moment its last byte is written, though the answer is there: what was stored would be
+//! sent again.
 
 use logger_core::transport::{self, Request, Response, TransportError};
-use waki::header::{HeaderName, HeaderValue};
-use waki::{Client, ErrorCode};
+use waki::bindings::wasi::http::outgoing_handler;
+use waki::bindings::wasi::http::types::{
+    ErrorCode, Fields, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions,
+    Scheme,
+};
+use waki::bindings::wasi::io::streams::StreamError;
 
 /// The longest answer that is read.
 const ANSWER_MAX: usize = 64 * 1024;
 
-/// Sends a request and waits for the answer. The host bounds the time that takes: of the timeouts,
-/// waki passes on only that of the connection.
+/// Sends a request and waits for the answer, at most `timeout` for each step of the way.
 pub fn send(request: Request) -> Result<Response, TransportError> {
-    let client = Client::new();
-    let builder = match request.method {
-        transport::Method::Get => client.get(&request.url),
-        transport::Method::Post => client.post(&request.url),
-    };
-    let own = request.headers.into_iter();
-    let own = own.map(|(name, value)| (name.to_owned(), value));
+    exchange(request).map_err(|code| failure(&code))
+}
+
+fn exchange(request: Request) -> Result<Response, ErrorCode> {
+    let options = RequestOptions::new();
+    let timeout = u64::try_from(request.timeout.as_nanos()).ok();
+    // A host that cannot set one says so, and has its own.
+    let _ = options.set_connect_timeout(timeout);
+    let _ = options.set_first_byte_timeout(timeout);
+    let _ = options.set_between_bytes_timeout(timeout);
+
+    let outgoing = head(&request)?;
+    let body = outgoing.body().map_err(|()| internal("a body"))?;
+    let answer = outgoing_handler::handle(outgoing, Some(options))?;
+    if write(&body, &request.body).is_ok() {
+        // Where it is not whole for the host, the answer tells.
+        let _ = OutgoingBody::finish(body, None);
+    }
+    loop {
+        match answer.get() {
+            Some(Ok(response)) => return read(&response?),
+            Some(Err(())) => return Err(internal("an answer")),
+            None => answer.subscribe().block(),
+        }
+    }
+}
+
+fn head(request: &Request) -> Result<OutgoingRequest, ErrorCode> {
+    let fields = Fields::new();
     // Without it the body goes out in chunks, which MLflow's REST API does not read.
     let length = ("content-length".to_owned(), request.body.len().to_string());
-    let headers = own.chain(request.extra_headers).chain([length]);
-    let builder = builder
-        .connect_timeout(request.timeout)
-        .headers(headers.filter_map(field))
-        .body(request.body);
-    let response = builder.send().map_err(|error| failure(&error))?;
-    let field = |name| response.header(name).and_then(|value| value.to_str().ok());
-    let retry_after = field("retry-after");
-    let retry_after = retry_after.and_then(|value| transport::retry_after(value, field("date")));
+    let own = request.headers.iter();
+    let own = own.map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let extra = request.extra_headers.iter().cloned();
+    for (name, value) in own.chain(extra).chain([length]) {
+        // The settings were checked for names and values that HTTP allows.
+        let _ = fields.append(&name, &value.into_bytes());
+    }
+    let (scheme, rest) = request.url.split_once("://").unwrap_or_default();
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, "/"),
+    };
+    let scheme = match scheme {
+        "https" => Scheme::Https,
+        _ => Scheme::Http,
+    };
+    let method = match request.method {
+        transport::Method::Get => Method::Get,
+        transport::Method::Post => Method::Post,
+    };
+    let outgoing = OutgoingRequest::new(fields);
+    let set = outgoing
+        .set_method(&method)
+        .and_then(|()| outgoing.set_scheme(Some(&scheme)))
+        .and_then(|()| outgoing.set_authority(Some(authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(path)));
+    set.map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
+    Ok(outgoing)
+}
+
+/// Writes the body, or as much of it as the host takes: a server may answer before it has read all.
+fn write(body: &OutgoingBody, mut bytes: &[u8]) -> Result<(), StreamError> {
+    let Ok(stream) = body.write() else {
+        return Err(StreamError::Closed);
+    };
+    let ready = stream.subscribe();
+    while !bytes.is_empty() {
+        ready.block();
+        let room = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
+        let (now, later) = bytes.split_at(room.min(bytes.len()));
+        stream.write(now)?;
+        bytes = later;
+    }
+    // A host that counts the bytes may be done with the stream by now.
+    if stream.flush().is_ok() {
+        ready.block();
+    }
+    Ok(())
+}
+
+fn read(response: &IncomingResponse) -> Result<Response, ErrorCode> {
+    let fields = response.headers();
+    let field = |name: &str| {
+        let value = fields.get(&name.to_owned()).into_iter().next()?;
+        String::from_utf8(value).ok()
+    };
+    let retry_after = field("retry-after").and_then(|value| {
+        let date = field("date");
+        transport::retry_after(&value, date.as_deref())
+    });
+    let incoming = response.consume().map_err(|()| internal("an answer"))?;
+    let stream = incoming.stream().map_err(|()| internal("an answer"))?;
     let mut body = Vec::new();
     while body.len() < ANSWER_MAX {
-        match response.chunk((ANSWER_MAX - body.len()) as u64) {
-            Ok(Some(bytes)) => body.extend_from_slice(&bytes),
-            Ok(None) => break,
-            Err(error) => return Err(failure(&error)),
+        match stream.blocking_read((ANSWER_MAX - body.len()) as u64) {
+            Ok(bytes) => body.extend_from_slice(&bytes),
+            Err(StreamError::Closed) => break,
+            Err(StreamError::LastOperationFailed(_)) => {
+                return Err(ErrorCode::HttpResponseIncomplete);
+            }
         }
     }
     Ok(Response {
-        status: response.status_code(),
+        status: response.status(),
         retry_after,
         body,
     })
 }
 
-/// The settings were checked for names and values that HTTP allows.
-fn field((name, value): (String, String)) -> Option<(HeaderName, HeaderValue)> {
-    let value = HeaderValue::from_bytes(value.as_bytes());
-    Some((name.parse().ok()?, value.ok()?))
+fn internal(what: &str) -> ErrorCode {
+    ErrorCode::InternalError(Some(format!("the host has {what} no more")))
 }
 
 /// What went wrong, in words for people.
-fn failure(error: &anyhow::Error) -> TransportError {
-    let words = match error.downcast_ref::<ErrorCode>() {
-        Some(ErrorCode::ConnectionRefused) => "the connection was refused",
-        Some(ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete) => {
+fn failure(error: &ErrorCode) -> TransportError {
+    let words = match error {
+        ErrorCode::ConnectionRefused => "the connection was refused",
+        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
             "the connection broke"
         }
-        Some(ErrorCode::DnsError(_)) => "the host's name is unknown",
-        Some(ErrorCode::DnsTimeout) => "the host's name was not resolved in time",
-        Some(ErrorCode::DestinationNotFound | ErrorCode::DestinationIpUnroutable) => {
+        ErrorCode::DnsError(_) => "the host's name is unknown",
+        ErrorCode::DnsTimeout => "the host's name was not resolved in time",
+        ErrorCode::DestinationNotFound | ErrorCode::DestinationIpUnroutable => {
             "there is no way to the host"
         }
-        Some(ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied) => {
+        ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied => {
             "the host of this plugin does not allow it"
         }
-        Some(ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_)) => {
+        ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
             "the server's TLS certificate was not accepted"
         }
-        Some(ErrorCode::TlsProtocolError) => "TLS failed: does the server speak https?",
-        Some(
-            ErrorCode::ConnectionTimeout
-            | ErrorCode::ConnectionReadTimeout
-            | ErrorCode::ConnectionWriteTimeout
-            | ErrorCode::HttpResponseTimeout,
-        ) => "there was no answer in time",
-        Some(ErrorCode::InternalError(Some(reason))) => {
+        ErrorCode::TlsProtocolError => "TLS failed: does the server speak https?",
+        ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => "there was no answer in time",
+        ErrorCode::InternalError(Some(reason)) => {
             return TransportError::Other(reason.clone());
         }
         _ => return TransportError::Other(error.to_string()),
