@@ -40,6 +40,16 @@ pub fn proxy_plugin() -> Result<PathBuf> {
     Ok(target()?.join("dist/mlflow_logger.proxy.wasm"))
 }
 
+/// The Python package's wheel, as `cargo xtask dist` leaves it.
+pub fn wheel() -> Result<PathBuf> {
+    let name = concat!(
+        "mlflow_wasm_logger-",
+        env!("CARGO_PKG_VERSION"),
+        "-py3-none-any.whl"
+    );
+    Ok(target_dir("dist")?.join(name))
+}
+
 fn ask_cargo() -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Metadata {

@@ -4,6 +4,7 @@ mod artifact;
 mod build;
 mod files;
 mod sums;
+mod wheel;
 
 use std::path::PathBuf;
 
@@ -14,7 +15,8 @@ use build::Workshop;
 
 /// Builds everything and says what came out.
 pub fn run() -> Result<()> {
-    let files = all()?;
+    let mut files = all()?;
+    files.push(wheel()?);
     print!("{}", sums::write(&files)?);
     Ok(())
 }
@@ -27,6 +29,16 @@ pub fn build() -> Result<PathBuf> {
 /// Builds `mlflow_logger.proxy.wasm` where it is not fresh, and returns its path.
 pub fn build_proxy() -> Result<PathBuf> {
     Workshop::here()?.artifact(&PROXY)
+}
+
+/// Builds the Python package's wheel, and returns its path.
+pub fn wheel() -> Result<PathBuf> {
+    wheel::build(&build()?)
+}
+
+/// Builds the wheel once more and compares.
+pub fn check_wheel() -> Result<()> {
+    wheel::check_again(&build()?)
 }
 
 /// Builds all plugins where they are not fresh, and returns their paths.

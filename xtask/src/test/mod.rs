@@ -76,6 +76,10 @@ pub fn run(selection: &Selection) -> ExitCode {
         tally.check("the plugins build", dist::all().map(drop));
         tally.check("the tests' plugin builds", dist::for_tests().map(drop));
     }
+    if selection.has(Group::E2e) {
+        tally.check("the Python package builds", dist::wheel().map(drop));
+        tally.check("its wheel is the same each time", dist::check_wheel());
+    }
     if selection.has(Group::Unit) {
         let mut command = tests(CRATES, selection);
         tally.tests("Run the crates' tests", &mut command);
