@@ -17,6 +17,7 @@ pub mod http1;
 pub mod keeper;
 pub mod load;
 pub mod mlflow;
+pub mod package;
 pub mod parent;
 pub mod parity;
 pub mod paths;

@@ -7,6 +7,7 @@ mod envoy;
 mod fixtures;
 mod lines;
 mod parity;
+mod python;
 mod rejects;
 mod replay;
 mod sdks;
