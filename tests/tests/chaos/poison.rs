@@ -1,10 +1,12 @@
 //! A call in a hundred is one that MLflow refuses: it alone is.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use anyhow::{Result, ensure};
 use e2e::Mlflow;
 use e2e::faults::{Fault, Proxy};
+use serde_json::Value;
 
 use crate::play::{SOON, Stage, Stored, eventually, marker};
 
@@ -27,7 +29,7 @@ fn every_hundredth_call_is_poison() -> Result<()> {
         let poisoned = refused.iter().any(|marker| text.contains(marker.as_str()));
         poisoned.then_some(Fault::Status(422, None))
     });
-    let mut stage = Stage::new(&proxy.url(), name, "", SOON)?;
+    let mut stage = Stage::new(&proxy.url(), name, "", SOON)?.with_spool(64 << 20);
     let gateway = stage.start()?;
     let mut sent = gateway.calls(name, CALLS)?;
     sent.retain(|marker| !poison.contains(marker));
@@ -37,10 +39,26 @@ fn every_hundredth_call_is_poison() -> Result<()> {
     ensure!(gateway.logged("Refused")? == poison.len());
     let stored = Stored::wait(mlflow, name, &sent)?;
     stored.check_exactly(&sent)?;
+    let letters = fs::read_to_string(stage.spool().join("dead-letters.jsonl"))?;
+    let letters: Vec<Value> = letters
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    for letter in &letters {
+        let reason = letter["reason"].as_str().unwrap_or_default();
+        ensure!(reason.contains("answered 422: "), "{letter}");
+    }
+    let asked = |letter: &Value| letter["event"]["request"]["text"].to_string();
+    let told: Vec<_> = letters.iter().map(asked).collect();
+    ensure!(told.len() == poison.len());
+    for marker in &poison {
+        let having = told.iter().filter(|text| text.contains(marker.as_str()));
+        ensure!(having.count() == 1, "{marker} is not among {told:?}");
+    }
     println!(
-        "count: {name}: {CALLS} sent, {} in MLflow once each, {} refused",
+        "count: {name}: {CALLS} sent, {} in MLflow once each, {} refused and in the file of dead letters with the reason",
         stored.len(),
-        poison.len()
+        letters.len()
     );
     Ok(())
 }
