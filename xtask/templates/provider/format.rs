@@ -43,6 +43,10 @@ fn response<'a>(response: Raw<'a>, facts: &mut Facts<'a>) {
     let counted = ["input", "output", "total"];
     let counted = tokens.map_or([None; 3], |tokens| tokens.fields(counted));
     let [input, output, total] = counted.map(count);
-    let counts = Counts { input, output, total };
+    let counts = Counts {
+        input,
+        output,
+        total,
+    };
     facts.usage = counts.usage(Usage::default());
 }
