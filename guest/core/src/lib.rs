@@ -38,6 +38,7 @@ pub mod litellm;
 mod logger;
 pub mod otlp;
 mod outbox;
+pub mod passing;
 pub mod policy;
 pub mod prices;
 pub mod redact;

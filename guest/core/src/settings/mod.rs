@@ -153,6 +153,14 @@ impl Settings {
         Self::read(text, &[], Vec::from_iter(all()), |_| None)
     }
 
+    /// The same; what is left out is taken from variables, as of an environment.
+    pub fn parse_with(
+        text: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingError> {
+        Self::read(text, &[], Vec::from_iter(all()), variable)
+    }
+
     /// Reads the settings of a proxy. What is left out is taken from the environment, where that has it.
     pub fn parse_for_proxy(
         text: &str,
