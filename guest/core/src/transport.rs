@@ -71,6 +71,22 @@ pub fn percent_encoded(text: &str) -> String {
     encoded
 }
 
+impl Response {
+    /// An answer as `wasi:http` hands it over: header fields by name and value.
+    pub fn of(status: u16, fields: &[(String, Vec<u8>)], body: Vec<u8>) -> Self {
+        let field = |name: &str| {
+            let mut fields = fields.iter();
+            let (_, value) = fields.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+            std::str::from_utf8(value).ok()
+        };
+        Self {
+            status,
+            retry_after: field("retry-after").and_then(|value| retry_after(value, field("date"))),
+            body,
+        }
+    }
+}
+
 /// Why no answer came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
@@ -83,6 +99,19 @@ pub enum TransportError {
     /// The connection broke after the request went out, or anything else.
     #[error("{0}")]
     Other(String),
+}
+
+impl TransportError {
+    /// What `wasi:http` calls by this name, such as `ErrorCode::ConnectionRefused`.
+    pub fn named(name: &str, timeout: Duration) -> Self {
+        match name.trim_start_matches("ErrorCode::") {
+            "ConnectionReadTimeout" | "HttpResponseTimeout" => Self::Timeout(timeout),
+            "ConnectionTerminated" | "HttpResponseIncomplete" => {
+                Self::Other("the connection broke".to_owned())
+            }
+            name => Self::Connect(name.to_owned()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::bindings::wasi::http::types::{
     ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme,
 };
 use crate::bindings::{wit_future, wit_stream};
-use crate::clock::{Field, now};
+use crate::clock::now;
 
 /// How long what waits is tried to be delivered after the last call.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,9 +62,8 @@ async fn flush() {
     LOGGER.with_borrow_mut(|logger| logger.prepare(now(), FlushMode::All));
     while let Some(request) = LOGGER.with_borrow_mut(|logger| logger.poll_request(now())) {
         let (id, timeout) = (request.id, request.timeout);
-        let answer = send(request)
-            .await
-            .map_err(|error| failure(&error, timeout));
+        let answer = send(request).await;
+        let answer = answer.map_err(|error| TransportError::named(&format!("{error:?}"), timeout));
         LOGGER.with_borrow_mut(|logger| logger.on_response(now(), id, answer));
     }
 }
@@ -125,11 +124,7 @@ fn within(timeout: Duration) -> RequestOptions {
 }
 
 async fn read(answer: Response) -> Answer {
-    let fields = answer.get_headers().copy_all();
-    let retry_after = field(&fields, "retry-after");
-    let retry_after =
-        retry_after.and_then(|value| transport::retry_after(value, field(&fields, "date")));
-    let status = answer.get_status_code();
+    let (status, fields) = (answer.get_status_code(), answer.get_headers().copy_all());
     let (read, done) = wit_future::new(|| Ok(()));
     let (mut stream, _trailers) = Response::consume_body(answer, done);
     let mut body = Vec::with_capacity(ANSWER_MAX);
@@ -141,33 +136,7 @@ async fn read(answer: Response) -> Answer {
         }
     }
     drop(read);
-    Answer {
-        status,
-        retry_after,
-        body,
-    }
-}
-
-fn field<'f>(fields: &'f [Field], name: &str) -> Option<&'f str> {
-    let (_, value) = fields
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-    std::str::from_utf8(value).ok()
-}
-
-fn failure(error: &ErrorCode, timeout: Duration) -> TransportError {
-    match error {
-        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
-            TransportError::Timeout(timeout)
-        }
-        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
-            TransportError::Other("the connection broke".to_owned())
-        }
-        other => {
-            let words = format!("{other:?}");
-            TransportError::Connect(words.trim_start_matches("ErrorCode::").to_owned())
-        }
-    }
+    Answer::of(status, &fields, body)
 }
 
 /// Tells whoever reads the host's log.

@@ -17,7 +17,6 @@ use crate::bindings::wasi::http::types::{
     ErrorCode, Fields, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions,
     Scheme,
 };
-use crate::fields::Field;
 use crate::record::{Record, now};
 use crate::streams::{self, Incoming};
 
@@ -51,7 +50,9 @@ fn flush() -> Report {
         logger.prepare(now(), FlushMode::All);
         while let Some(request) = logger.poll_request(now()) {
             let (id, timeout) = (request.id, request.timeout);
-            let answer = send(request).map_err(|error| failure(&error, timeout));
+            let answer = send(request);
+            let answer =
+                answer.map_err(|error| TransportError::named(&format!("{error:?}"), timeout));
             logger.on_response(now(), id, answer);
         }
         logger.take_report(now())
@@ -113,11 +114,7 @@ fn within(timeout: Duration) -> RequestOptions {
 }
 
 fn read(answer: IncomingResponse) -> Response {
-    let fields = answer.headers().entries();
-    let retry_after = field(&fields, "retry-after");
-    let retry_after =
-        retry_after.and_then(|value| transport::retry_after(value, field(&fields, "date")));
-    let status = answer.status();
+    let (status, fields) = (answer.status(), answer.headers().entries());
     let mut body = Vec::new();
     if let Ok(incoming) = Incoming::of(answer.consume()) {
         while body.len() < ANSWER_MAX
@@ -126,33 +123,7 @@ fn read(answer: IncomingResponse) -> Response {
             body.extend_from_slice(&part);
         }
     }
-    Response {
-        status,
-        retry_after,
-        body,
-    }
-}
-
-fn field<'f>(fields: &'f [Field], name: &str) -> Option<&'f str> {
-    let (_, value) = fields
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-    std::str::from_utf8(value).ok()
-}
-
-fn failure(error: &ErrorCode, timeout: Duration) -> TransportError {
-    match error {
-        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
-            TransportError::Timeout(timeout)
-        }
-        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
-            TransportError::Other("the connection broke".to_owned())
-        }
-        other => {
-            let words = format!("{other:?}");
-            TransportError::Connect(words.trim_start_matches("ErrorCode::").to_owned())
-        }
-    }
+    Response::of(status, &fields, body)
 }
 
 /// Tells whoever reads the host's log.

@@ -23,12 +23,16 @@ pub enum Form {
     Module,
 }
 
+const fn component(file: &'static str, package: &'static str) -> Artifact {
+    Artifact {
+        file,
+        package,
+        form: Form::Component,
+    }
+}
+
 /// The logger for hosts of components.
-pub const LOGGER: Artifact = Artifact {
-    file: "mlflow_logger.wasm",
-    package: "logger-component",
-    form: Form::Component,
-};
+pub const LOGGER: Artifact = component("mlflow_logger.wasm", "logger-component");
 
 /// The logger for Envoy and other proxies that load proxy-wasm filters.
 pub const PROXY: Artifact = Artifact {
@@ -38,39 +42,19 @@ pub const PROXY: Artifact = Artifact {
 };
 
 /// The logger as a reverse proxy, for hosts that serve HTTP with components.
-pub const MIDDLEWARE: Artifact = Artifact {
-    file: "mlflow_middleware.wasm",
-    package: "logger-middleware",
-    form: Form::Component,
-};
+pub const MIDDLEWARE: Artifact = component("mlflow_middleware.wasm", "logger-middleware");
 
 /// The logger as a layer before another handler, to be composed with it.
-pub const LAYER: Artifact = Artifact {
-    file: "mlflow_layer.wasm",
-    package: "logger-layer",
-    form: Form::Component,
-};
+pub const LAYER: Artifact = component("mlflow_layer.wasm", "logger-layer");
 
 /// The example of a plugin.
-pub const JSON_LINES: Artifact = Artifact {
-    file: "json_lines.wasm",
-    package: "json-lines",
-    form: Form::Component,
-};
+pub const JSON_LINES: Artifact = component("json_lines.wasm", "json-lines");
 
 /// A plugin for tests that does what no plugin should.
-pub const MISBEHAVING: Artifact = Artifact {
-    file: "misbehaving.wasm",
-    package: "misbehaving-guest",
-    form: Form::Component,
-};
+pub const MISBEHAVING: Artifact = component("misbehaving.wasm", "misbehaving-guest");
 
 /// A handler for tests, for the layer to stand before.
-pub const HANDLER: Artifact = Artifact {
-    file: "handler.wasm",
-    package: "handler-guest",
-    form: Form::Component,
-};
+pub const HANDLER: Artifact = component("handler.wasm", "handler-guest");
 
 /// All of them that people use.
 pub const ALL: [&Artifact; 5] = [&LOGGER, &PROXY, &MIDDLEWARE, &LAYER, &JSON_LINES];
