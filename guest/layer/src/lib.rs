@@ -64,5 +64,5 @@ fn configured() -> Result<(), &'static str> {
         Ok(())
     };
     let configured = CONFIGURED.get_or_init(configure);
-    configured.as_ref().map(|()| ()).map_err(String::as_str)
+    configured.as_ref().copied().map_err(String::as_str)
 }
