@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +24,9 @@ FILE = "mlflow_logger.wasm"
 MOST_EVENTS = 64
 #: Linear memory of an instance. Growing past that traps, and a fresh instance takes over.
 MEMORY_BYTES = 512 << 20
+#: How long a hook may take, and a flush with all its requests. Past that it traps, too.
+HOOK_SECONDS = 10
+FLUSH_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Plugin:
             config.cache = True
         except WasmtimeError:
             pass
+        config.epoch_interruption = True
         engine = Engine(config)
         self._component = Component.from_file(engine, str(path))
         self._linker = Linker(engine)
@@ -59,6 +64,8 @@ class Plugin:
         self._linker.add_wasi_http()
         self._engine = engine
         self._linking = threading.Lock()
+        #: The process that a clock ticks in, which is what calls are timed by.
+        self._ticks_in = 0
         self.settings = tuple(Setting(**setting) for setting in self.instantiate().describe()["settings"])
 
     @classmethod
@@ -75,13 +82,26 @@ class Plugin:
 
     def instantiate(self) -> Logger:
         """A fresh instance, in a sandbox of its own."""
+        self._tick()
         store = Store(self._engine)
         store.set_limits(memory_size=MEMORY_BYTES)
         # Nothing of the machine: no files, no environment, no standard streams.
         store.set_wasi(WasiConfig())
         store.set_wasi_http()
+        store.set_epoch_deadline(HOOK_SECONDS)
         with self._linking:
             return Logger(store, self._linker.instantiate(store, self._component))
+
+    def _tick(self) -> None:
+        if self._ticks_in != os.getpid():
+            self._ticks_in = os.getpid()
+            threading.Thread(target=_ticks, args=(self._engine,), name="mlflow-wasm-logger-clock", daemon=True).start()
+
+
+def _ticks(engine: Engine) -> None:
+    while True:
+        time.sleep(1)
+        engine.increment_epoch()
 
 
 class Logger:
@@ -114,7 +134,7 @@ class Logger:
     def flush(self, mode: str) -> dict[str, Any]:
         """Sends, waiting for the network, and reports what became of events since the last report."""
         Plugin.sender = Plugin.sender or os.getpid()
-        return dict(self._call("flush", _values.case(mode)))
+        return dict(self._call("flush", _values.case(mode), FLUSH_SECONDS))
 
     def next_wake(self) -> float | None:
         """In how many seconds to call `flush("due")`; none: there is nothing to do until something is logged."""
@@ -125,8 +145,9 @@ class Logger:
         """What the instance has done so far."""
         return dict(self._call("stats"))
 
-    def _call(self, name: str, arguments: Arena | None = None) -> Any:
+    def _call(self, name: str, arguments: Arena | None = None, seconds: int | None = None) -> Any:
         function = self._functions.get(name) or self._find(name)
+        self._store.set_epoch_deadline(seconds or HOOK_SECONDS)
         result = Value()
         given = arguments.values if arguments else None
         count = len(arguments.values) if arguments else 0

@@ -11,7 +11,7 @@ import pytest
 from conftest import DEADLINE, attribute, call, wait_for
 
 import mlflow_wasm_logger
-from mlflow_wasm_logger import Logger
+from mlflow_wasm_logger import Logger, _plugin
 
 
 def ids(collector):
@@ -105,6 +105,17 @@ def test_an_event_that_the_plugin_traps_on_twice_is_refused_and_the_others_are_n
     assert "the plugin traps on it" in caplog.text
     logger.log("success", WELL, 1, 2)
     assert logger.flush(DEADLINE) and logger.stats()["delivered"] == 4
+    logger.close(DEADLINE)
+
+
+def test_an_event_that_the_plugin_computes_on_for_ever_is_refused(monkeypatch):
+    monkeypatch.setattr(_plugin, "HOOK_SECONDS", 2)
+    logger, bad = misbehaving("loop@log")
+    for payload in (WELL, bad, WELL):
+        logger.log("success", payload, 1, 2)
+    assert logger.flush(DEADLINE)
+    stats = logger.stats()
+    assert stats | {"delivered": 2, "refused": 1, "traps": 2, "waiting": 0} == stats
     logger.close(DEADLINE)
 
 
