@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{PluginOptions, bad_setting, settings};
 use watched::Watched;
 
+mod files;
 mod watched;
 
 /// Ended by a second signal, before all was delivered.
@@ -48,6 +49,7 @@ enum Told {
 
 /// Serves until SIGTERM or SIGINT, and ends when calls have ended and were delivered.
 pub fn run(options: Options) -> Result<ExitCode> {
+    files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -13,6 +13,7 @@ mod shown;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -22,7 +23,10 @@ use super::metrics::{Fate, Metrics};
 use super::quiet::Quiet;
 use super::record::Record;
 use crate::spool::{Spool, Ticket};
-use disk::{Disk, Written};
+use disk::{Disk, Read, Written};
+
+/// How long a worker waits after a call that could not be read.
+const UNREADABLE: Duration = Duration::from_secs(1);
 
 /// The queue between the request path and the workers.
 pub(super) struct Backlog {
@@ -167,11 +171,14 @@ impl Backlog {
                 Next::Here(record) => return Some(*record),
                 Next::OnDisk(ticket) => {
                     let disk = self.disk.as_ref()?;
-                    if let Some(record) = disk.read(ticket, self.next_key(), &self.budget) {
-                        return Some(record);
+                    match disk.read(ticket, self.next_key(), &self.budget) {
+                        Read::Call(record) => return Some(*record),
+                        Read::NotNow => tokio::time::sleep(UNREADABLE).await,
+                        Read::Lost => {
+                            self.metrics.delivery().settled(Fate::Dropped);
+                            disk.done(&[ticket]);
+                        }
                     }
-                    self.metrics.delivery().settled(Fate::Dropped);
-                    disk.done(&[ticket]);
                 }
                 Next::Nothing => more.await,
                 Next::End => return None,

@@ -40,15 +40,12 @@ use super::crew::Crew;
 use super::headers;
 use super::keeper::Keeper;
 use super::metrics::Metrics;
-use super::record::{Copied, Failed, Head, Record, Start};
+use super::record::{Copied, Failed, Fields, Head, PART, Record, Start, bytes_of};
 use super::trace::random_hex;
 use crate::call::Timestamp;
 use crate::config::{Config, DeadLetter, Queue, Spool as SpoolTable};
 use crate::plugin::Plugin;
 use crate::settings::Settings;
-
-/// What a part of a body takes beside its bytes.
-const PART: usize = size_of::<(Timestamp, Bytes)>();
 
 /// Queue, spool and workers.
 pub struct Delivery {
@@ -186,10 +183,16 @@ impl Delivery {
             .iter()
             .map(|(_, part)| part.len() + PART)
             .sum();
-        let bytes = size_of::<Record>() + call.path.len() + call.request.len() + PART + parts;
+        let fields = [&call.headers, &call.response_headers].map(headers::kept);
+        let bytes = size_of::<Record>()
+            + call.path.len()
+            + fields.iter().map(bytes_of).sum::<usize>()
+            + call.request.len()
+            + PART
+            + parts;
         if self.backlog.make_room(&mut weight, bytes) {
             let key = self.backlog.next_key();
-            self.backlog.push(record(call, key, weight));
+            self.backlog.push(record(call, fields, key, weight));
         } else {
             self.backlog.count_lost();
         }
@@ -224,7 +227,8 @@ impl Delivery {
     }
 }
 
-fn record(call: EndedCall, key: u64, weight: Weight) -> Record {
+fn record(call: EndedCall, fields: [Fields; 2], key: u64, weight: Weight) -> Record {
+    let [headers, response_headers] = fields;
     let began = call.began;
     let body = |parts: Vec<(Timestamp, Bytes)>| {
         let mut body = Copied::default();
@@ -246,14 +250,14 @@ fn record(call: EndedCall, key: u64, weight: Weight) -> Record {
             authority: call.authority,
             provider: call.provider,
             traceparent: call.traceparent,
-            headers: headers::kept(&call.headers),
+            headers,
         },
         at: began,
         request: body(vec![(began, call.request)]),
         head: call.status.map(|status| Head {
             at: call.response.first().map_or(call.ended, |(at, _)| *at),
             status,
-            headers: headers::kept(&call.response_headers),
+            headers: response_headers,
         }),
         response: body(call.response),
         // A clock that was set back makes no call end before it began.

@@ -16,11 +16,8 @@ use super::budget::Weight;
 use super::headers;
 use super::last;
 use super::metrics::CallMetrics;
-use super::record::{Copied, Failed, Head, Record, Start};
+use super::record::{Copied, Failed, Head, PART, Record, Start, bytes_of};
 use crate::call::Timestamp;
-
-/// What a part that is kept takes beside its bytes.
-const PART: usize = size_of::<(Timestamp, Bytes)>();
 
 /// A call under way. Clones are of the same call.
 #[derive(Clone)]
@@ -98,16 +95,26 @@ impl Exchange {
         }
     }
 
-    /// The response's head has come.
+    /// The response's head has come. Where there is no room for its fields, without which a body may not
+    /// be read, the call goes unlogged.
     pub fn head(&self, status: StatusCode, fields: &HeaderMap) {
         self.answered(status);
         let at = self.now();
-        if let Some(record) = &mut self.open().record {
+        let mut open = self.open();
+        let (Some(record), Some(backlog)) = (&mut open.record, &self.0.backlog) else {
+            return;
+        };
+        let headers = headers::kept(fields);
+        if backlog.make_room(&mut record.weight, bytes_of(&headers)) {
+            let status = status.as_u16();
             record.head = Some(Head {
                 at,
-                status: status.as_u16(),
-                headers: headers::kept(fields),
+                status,
+                headers,
             });
+        } else {
+            open.record = None;
+            backlog.count_lost();
         }
     }
 
@@ -207,9 +214,7 @@ impl Drop for Guard {
 
 /// A record, if there is room for one.
 fn record(backlog: &Backlog, at: Timestamp, start: Start) -> Option<Record> {
-    let fields = start.headers.iter();
-    let fields = fields.map(|(name, value)| name.len() + value.len() + 48);
-    let size = size_of::<Record>() + start.path.len() + fields.sum::<usize>() + 128;
+    let size = size_of::<Record>() + start.path.len() + bytes_of(&start.headers) + 128;
     let mut weight = Weight::none(backlog.budget());
     if !backlog.make_room(&mut weight, size) {
         backlog.count_lost();
@@ -232,3 +237,6 @@ fn now() -> Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,12 @@
 //!
 //! A call is recorded whole and handed on when it has ended, so that the request path sends one
 //! message a call, what does not fit is a whole call, and a call can be logged again when an instance
-//! is lost. Bodies are kept as the parts that came, shared with the connection: nothing is copied.
+//! is lost.
+//!
+//! Bodies are kept as the parts that came, each copied. A part that is shared with the connection is a
+//! piece of the buffer that was read into, and keeps all of it: 8 KiB and more for an event of a stream
+//! of 100 bytes, so that `queue.max_bytes` would bound a small share of the memory that is held. How
+//! large the buffer is cannot be told from the part, so none is shared.
 
 use std::borrow::Cow;
 
@@ -16,6 +21,11 @@ use crate::pending::Keyed;
 use crate::spool::Ticket;
 
 pub(super) mod codec;
+
+/// What an allocation takes beside what was asked for.
+const ALLOCATION: usize = 16;
+/// What a part that is kept takes beside its bytes: its place in a list that doubles when it is full.
+pub(super) const PART: usize = 2 * size_of::<(Timestamp, Bytes)>() + ALLOCATION;
 
 /// A call that has ended.
 #[derive(Debug)]
@@ -64,6 +74,15 @@ pub(super) struct Start {
 /// Header fields.
 pub(super) type Fields = Vec<(String, Vec<u8>)>;
 
+/// What header fields take.
+pub(super) fn bytes_of(fields: &Fields) -> usize {
+    let field = size_of::<(String, Vec<u8>)>() + 2 * ALLOCATION;
+    let fields = fields.iter();
+    fields
+        .map(|(name, value)| name.len() + value.len() + field)
+        .sum()
+}
+
 /// A response's head.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Head {
@@ -103,7 +122,7 @@ impl Copied {
         let kept = if whole { part.len().min(room) } else { 0 };
         if kept > 0 {
             self.kept += kept;
-            self.parts.push((at, part.slice(..kept)));
+            self.parts.push((at, Bytes::copy_from_slice(&part[..kept])));
         }
     }
 
@@ -156,5 +175,16 @@ mod tests {
         body.add(3, &Bytes::from_static(b"!"), 1);
         assert_eq!(body.whole(), b"hello wo");
         assert_eq!((body.kept, body.came, body.is_cut()), (8, 12, true));
+    }
+
+    #[test]
+    fn a_part_keeps_nothing_of_the_buffer_that_it_came_in() {
+        let buffer = Bytes::from(vec![b'x'; 8192]);
+        let mut body = Copied::default();
+        for at in 0..10 {
+            body.add(at, &buffer.slice(..100), usize::MAX);
+        }
+        assert_eq!(body.kept, 1000);
+        assert!(buffer.is_unique());
     }
 }

@@ -1,6 +1,7 @@
 //! The spool, in the backlog's terms: calls instead of bytes, and errors that are told and never passed
 //! on.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub(super) struct Disk {
     pub spool: Spool,
     metrics: Arc<Metrics>,
     health: Mutex<Health>,
+    /// Calls that the disk did not give when they were asked for.
+    aside: Mutex<Vec<Ticket>>,
     told: Quiet,
     full: String,
 }
@@ -36,9 +39,20 @@ pub(super) enum Written {
     Never(String),
 }
 
+/// What became of a call that was to be read.
+pub(super) enum Read {
+    Call(Box<Record>),
+    /// The disk does not give it for now: it is left aside.
+    NotNow,
+    /// It is gone.
+    Lost,
+}
+
 struct Health {
     /// Why calls are not written.
     writing: Option<String>,
+    /// Why one is not read.
+    reading: Option<String>,
     /// Why what was written is not safe.
     syncing: Option<String>,
     synced: Instant,
@@ -53,6 +67,7 @@ impl Disk {
         );
         let health = Health {
             writing: None,
+            reading: None,
             syncing: None,
             synced: Instant::now(),
         };
@@ -60,6 +75,7 @@ impl Disk {
             spool,
             metrics,
             health: Mutex::new(health),
+            aside: Mutex::default(),
             told: Quiet::default(),
             full,
         }
@@ -73,7 +89,8 @@ impl Disk {
     /// What stands in its way.
     pub fn trouble(&self) -> Option<String> {
         let health = self.health();
-        health.writing.as_ref().or(health.syncing.as_ref()).cloned()
+        let troubles = [&health.writing, &health.reading, &health.syncing];
+        troubles.into_iter().flatten().next().cloned()
     }
 
     /// Writes a call, which then has a ticket, in the place of what was written of it before. `lost` is
@@ -133,8 +150,8 @@ impl Disk {
         record.ticket.take_if(|ticket| !self.spool.has(*ticket));
     }
 
-    /// Reads a call. None: it is lost.
-    pub fn read(&self, ticket: Ticket, key: u64, budget: &Arc<Budget>) -> Option<Record> {
+    /// Reads a call. What may pass, such as a lack of file descriptors, loses none.
+    pub fn read(&self, ticket: Ticket, key: u64, budget: &Arc<Budget>) -> Read {
         let read = self.spool.read(ticket).and_then(|bytes| {
             let record = codec::decode(bytes, key, budget);
             record.ok_or(ReadError::Damaged)
@@ -142,14 +159,28 @@ impl Disk {
         match read {
             Ok(mut record) => {
                 record.ticket = Some(ticket);
-                Some(record)
+                self.works(|health| &mut health.reading, "gives calls back");
+                Read::Call(Box::new(record))
+            }
+            Err(ReadError::Io(error)) if error.kind() != ErrorKind::NotFound => {
+                self.metrics.delivery().spool_failed();
+                let words = format!("a call cannot be read back for now: {error}");
+                self.health().reading = Some(words.clone());
+                self.tell(&words);
+                self.aside().push(ticket);
+                Read::NotNow
             }
             Err(error) => {
                 self.metrics.delivery().damaged();
                 self.tell(&format!("a call cannot be read back and is lost: {error}"));
-                None
+                Read::Lost
             }
         }
+    }
+
+    /// The calls that were left aside, for the caller to put back.
+    pub fn left_aside(&self) -> Vec<Ticket> {
+        std::mem::take(&mut *self.aside())
     }
 
     /// These calls are owed no more.
@@ -244,6 +275,10 @@ impl Disk {
     fn say(&self, count: u64, words: &str) {
         let path = self.spool.path().display();
         tracing::error!(count, "the spool {path} (`spool.dir`): {words}");
+    }
+
+    fn aside(&self) -> MutexGuard<'_, Vec<Ticket>> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {

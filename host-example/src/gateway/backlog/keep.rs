@@ -21,6 +21,7 @@ impl Backlog {
         if disk.is_due() {
             self.forget_removed(disk);
             disk.look_after();
+            self.put_back_unread(disk);
         }
         self.write_unwritten(disk);
         disk.keep(|calls| self.lose(calls, disk.full()));
@@ -32,6 +33,15 @@ impl Backlog {
         if removed.segments > 0 {
             self.lose(removed.entries, REMOVED);
             self.lock().unwritten = true;
+        }
+    }
+
+    /// Has calls be read again that could not be. Others went before them meanwhile: where it is one place of
+    /// the disk that fails, it holds up no other call.
+    fn put_back_unread(&self, disk: &Disk) {
+        for ticket in disk.left_aside() {
+            self.put_back(disk, ticket);
+            self.more.notify_one();
         }
     }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Copied, Failed, Head, Record, Start};
+use super::{Copied, Failed, Head, PART, Record, Start};
 use crate::call::Timestamp;
 use crate::gateway::budget::{Budget, Weight};
 
@@ -69,7 +69,10 @@ pub(in crate::gateway) fn decode(
     let length = bytes.split_to_checked(LENGTH)?;
     let length = u32::from_le_bytes(length.as_ref().try_into().ok()?);
     let known = bytes.split_to_checked(usize::try_from(length).ok()?)?;
+    let beside = known.len();
     let known: Known<'static> = postcard::from_bytes(&known).ok()?;
+    let parts = known.request.parts.len() + known.response.parts.len();
+    weight.force(beside + parts * PART);
     let request = known.request.filled(known.at, &mut bytes)?;
     let response = known.response.filled(known.at, &mut bytes)?;
     let mut start = known.start.into_owned();

@@ -54,7 +54,7 @@ async fn what_memory_has_no_room_for_waits_on_the_disk_in_order() {
     assert!(metric(&backlog, "gateway_spool_calls 50"));
     assert_eq!(ids(&backlog, true).await, expected(1..=50));
     assert_eq!(backlog.left(), (0, 0));
-    assert!(metric(&backlog, "gateway_logged_total{fate=\"Dropped\"} 0"));
+    assert_eq!(backlog.dropped(), 0);
 }
 
 #[tokio::test]
@@ -101,11 +101,7 @@ async fn a_full_spool_loses_the_oldest_and_counts_them() {
     // The first few are in memory and are not dropped for others.
     assert_eq!(left[0], "call-1");
     assert_eq!(left[left.len() - 60..], expected(141..=200));
-    let dropped = format!(
-        "gateway_logged_total{{fate=\"Dropped\"}} {}",
-        200 - left.len()
-    );
-    assert!(metric(&backlog, &dropped), "{dropped}");
+    assert_eq!(backlog.dropped(), 200 - left.len());
 }
 
 #[tokio::test]
@@ -197,11 +193,52 @@ async fn what_memory_holds_of_files_that_were_removed_is_written_again() {
         std::fs::remove_file(file.unwrap().path()).unwrap();
     }
     let lost = 20 - in_memory;
-    let dropped = format!("gateway_logged_total{{fate=\"Dropped\"}} {lost}");
-    kept_until(&backlog, || metric(&backlog, &dropped)).await;
+    kept_until(&backlog, || backlog.dropped() == lost).await;
     assert!(backlog.save(&mut taken));
     assert_eq!(backlog.left(), (in_memory, 0));
     drop(backlog);
     let backlog = spooled(&directory, 100_000, 1 << 20);
     assert_eq!(ids(&backlog, true).await.len(), in_memory);
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_give_calls_for_a_while_costs_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = spooled(&directory, 50_000, 8 << 20);
+    for key in 1..=50 {
+        push(&backlog, key, 10_000);
+    }
+    // A file that leads to itself cannot be opened, and is there.
+    let files = std::fs::read_dir(directory.path().join("spool")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let segments: Vec<_> = files
+        .filter(|file| file.extension().is_some_and(|kind| kind == "calls"))
+        .collect();
+    for segment in &segments {
+        std::fs::rename(segment, segment.with_extension("kept")).unwrap();
+        std::os::unix::fs::symlink(segment, segment).unwrap();
+    }
+    let soon = Duration::from_millis(300);
+    let mut taken = Vec::new();
+    while let Ok(record) = tokio::time::timeout(soon, backlog.take()).await {
+        taken.push(record.unwrap().start.call_id);
+    }
+    assert!(taken.len() < 10, "{taken:?}");
+    assert!(metric(&backlog, "gateway_spool_failing 1"));
+    for segment in &segments {
+        std::fs::rename(segment.with_extension("kept"), segment).unwrap();
+    }
+    while taken.len() < 50 {
+        backlog.keep();
+        if let Ok(record) = tokio::time::timeout(soon, backlog.take()).await {
+            taken.push(record.unwrap().start.call_id);
+        }
+    }
+    taken.sort_unstable();
+    let mut all = expected(1..=50);
+    all.sort_unstable();
+    assert_eq!(taken, all);
+    assert_eq!(backlog.dropped(), 0);
+    assert!(metric(&backlog, "gateway_spool_damaged_total 0"));
+    assert!(metric(&backlog, "gateway_spool_failing 0"));
 }
