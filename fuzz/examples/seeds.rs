@@ -26,6 +26,12 @@ struct Seeds {
 
 impl Seeds {
     fn add(&mut self, target: &str, name: &str, input: &[u8]) -> io::Result<()> {
+        // The whole plugin takes the inputs of two targets.
+        match target {
+            "hooks" => self.add("plugin", &format!("hooks-{name}"), &[&[0], input].concat())?,
+            "wire" => self.add("plugin", &format!("wire-{name}"), &[&[1], input].concat())?,
+            _ => {}
+        }
         let folder = self.folder.join(target);
         fs::create_dir_all(&folder)?;
         self.count += 1;

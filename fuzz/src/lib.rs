@@ -9,6 +9,8 @@ pub mod frames;
 pub mod hooks;
 pub mod json;
 pub mod otlp;
+#[cfg(feature = "plugin")]
+pub mod plugin;
 pub mod redact;
 pub mod sink;
 pub mod wire;

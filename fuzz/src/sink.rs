@@ -23,10 +23,19 @@ pub const START: u64 = 1_767_323_045_123_456_789;
 /// A logger with these settings more.
 pub fn logger(more: &str) -> Logger {
     let mut logger = Logger::new(7);
-    let settings = format!("{{\"tracking_uri\":\"{SERVER}\",\"experiment_id\":\"1\"{more}}}");
-    logger.configure(&settings).expect("the settings are sound");
+    logger
+        .configure(&settings(SERVER, more))
+        .expect("the settings are sound");
     logger
 }
+
+/// Settings that name a server, and these besides.
+pub fn settings(server: &str, more: &str) -> String {
+    format!("{{\"tracking_uri\":\"{server}\",\"experiment_id\":\"1\"{more}}}")
+}
+
+/// What MLflow's REST API answers of experiments.
+pub const EXPERIMENT: &str = r#"{"experiment":{"experiment_id":"7"},"experiment_id":"7"}"#;
 
 /// Settings that change what is kept, to pick one of.
 pub const SETTINGS: [&str; 6] = [
@@ -93,27 +102,26 @@ fn answer(request: &Request, spans: &mut Vec<Span>) -> (u16, &'static str) {
         );
     }
     if request.url.contains("/api/2.0/") {
-        return (
-            200,
-            r#"{"experiment":{"experiment_id":"7"},"experiment_id":"7"}"#,
-        );
+        return (200, EXPERIMENT);
     }
     if !request.url.ends_with("/v1/traces") {
         serde_json::from_slice::<serde_json::Value>(&request.body).expect("a REST body is JSON");
         return (200, "{}");
     }
-    let mut body = Vec::new();
-    GzDecoder::new(request.body.as_slice())
-        .read_to_end(&mut body)
-        .expect("gzip");
-    let batch = ExportTraceServiceRequest::decode(body.as_slice()).expect("protobuf");
-    let resources = batch.resource_spans.into_iter();
-    spans.extend(
-        resources
-            .flat_map(|one| one.scope_spans)
-            .flat_map(|one| one.spans),
-    );
+    spans.extend(self::spans(&request.body));
     (200, "")
+}
+
+/// The spans of a body that was sent to MLflow.
+pub fn spans(body: &[u8]) -> Vec<Span> {
+    let mut plain = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut plain).expect("gzip");
+    let batch = ExportTraceServiceRequest::decode(plain.as_slice()).expect("protobuf");
+    let resources = batch.resource_spans.into_iter();
+    resources
+        .flat_map(|one| one.scope_spans)
+        .flat_map(|one| one.spans)
+        .collect()
 }
 
 /// What MLflow refuses or fails over.

@@ -73,14 +73,19 @@ impl Settings {
         Value::Object(object.collect()).to_string()
     }
 
+    /// The value of a setting.
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        Some(&self.0.get(key)?.0)
+    }
+
     /// The value of a setting that is text.
     pub fn text(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.0.as_str()
+        self.value(key)?.as_str()
     }
 
     /// The value of a setting that is a number.
     pub fn number(&self, key: &str) -> Option<u64> {
-        self.0.get(key)?.0.as_u64()
+        self.value(key)?.as_u64()
     }
 
     /// These settings with others before them.

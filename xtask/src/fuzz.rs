@@ -13,10 +13,10 @@ use clap::Args;
 use e2e::step::{Step, succeeds};
 use e2e::{debian, paths};
 
-use crate::cargo;
+use crate::{cargo, dist};
 
 /// All targets; `fuzz/Cargo.toml` has the same.
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "wire",
     "frames",
     "hooks",
@@ -25,7 +25,11 @@ const TARGETS: [&str; 8] = [
     "configure",
     "feedback",
     "redact",
+    PLUGIN,
 ];
+
+/// The target that has wasmtime in it, and needs the built plugin.
+const PLUGIN: &str = "plugin";
 
 /// What `cargo fuzz` passes to the compiler, less the sanitizer: LLVM's SanitizerCoverage, as libFuzzer wants it.
 const FLAGS: [&str; 8] = [
@@ -67,9 +71,13 @@ pub fn run(options: &Options) -> Result<()> {
         "no such target; there are {}",
         TARGETS.join(", ")
     );
-    let built = build()?;
+    if targets.contains(&PLUGIN) {
+        dist::all()?;
+    }
+    let built = build(&targets)?;
     for target in targets {
-        let done = built.fuzz(target, options.seconds)?;
+        let corpus = paths::target_dir(&format!("fuzz/corpus/{target}"))?;
+        let done = built.fuzz(target, options.seconds, &corpus)?;
         println!("{target}: {done}");
         if options.keep {
             built.keep(target)?;
@@ -78,19 +86,21 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The same for the tests: each target is a check.
+/// The same for the tests: each target is a check. They begin with the same inputs each time, whatever was found before. The
+/// plugin has to be built.
 pub fn check(seconds: u64, mut tell: impl FnMut(&str, Result<()>)) {
-    match build() {
-        Ok(built) => {
-            for target in TARGETS {
-                let done = built.fuzz(target, seconds);
-                tell(
-                    &format!("fuzz {target}"),
-                    done.map(|done| println!("{target}: {done}")),
-                );
-            }
-        }
-        Err(error) => tell("the fuzz targets build", Err(error)),
+    let built = match build(&TARGETS) {
+        Ok(built) => built,
+        Err(error) => return tell("the fuzz targets build", Err(error)),
+    };
+    for target in TARGETS {
+        let done = tempfile::tempdir()
+            .context("a directory for the corpus")
+            .and_then(|corpus| built.fuzz(target, seconds, corpus.path()));
+        tell(
+            &format!("fuzz {target}"),
+            done.map(|done| println!("{target}: {done}")),
+        );
     }
 }
 
@@ -100,7 +110,7 @@ struct Built {
     seeds: PathBuf,
 }
 
-fn build() -> Result<Built> {
+fn build(targets: &[&str]) -> Result<Built> {
     if !succeeds(Command::new("c++").arg("--version")) {
         debian::install(&["g++"], "a C++ compiler for libFuzzer")?;
     }
@@ -111,11 +121,21 @@ fn build() -> Result<Built> {
         .arg(&seeds);
     Step::new("Make seeds of the fixtures").run(&mut make)?;
     let host = host()?;
-    let mut build = cargo("build", &target);
-    build
-        .args(["--bins", "--target", &host])
-        .env("RUSTFLAGS", FLAGS.join(" "));
-    Step::new("Build the fuzz targets").run(&mut build)?;
+    if targets.iter().any(|name| *name != PLUGIN) {
+        let mut build = cargo("build", &target);
+        build
+            .args(["--bins", "--target", &host])
+            .env("RUSTFLAGS", FLAGS.join(" "));
+        Step::new("Build the fuzz targets").run(&mut build)?;
+    }
+    if targets.contains(&PLUGIN) {
+        let mut build = cargo("build", &target);
+        build
+            .args(["--bin", PLUGIN, "--features", PLUGIN, "--target", &host])
+            .env("RUSTC_WRAPPER", folder().join("instrument"))
+            .env("INSTRUMENTATION", FLAGS.join(" "));
+        Step::new("Build the fuzz target with wasmtime").run(&mut build)?;
+    }
     Ok(Built {
         programs: target.join(host).join("release"),
         seeds,
@@ -143,14 +163,17 @@ fn host() -> Result<String> {
 }
 
 impl Built {
-    /// Runs a target; what it found is an error that says how to see it again.
-    fn fuzz(&self, target: &str, seconds: u64) -> Result<String> {
-        let grown = paths::target_dir(&format!("fuzz/corpus/{target}"))?;
+    /// Runs a target, which adds to the corpus. What it found is an error that says how to see it again.
+    fn fuzz(&self, target: &str, seconds: u64, corpus: &Path) -> Result<String> {
         let artifacts = paths::target_dir(&format!("fuzz/artifacts/{target}"))?;
-        let kept = folder().join("corpus").join(target);
+        let (kept, seeds) = (
+            folder().join("corpus").join(target),
+            self.seeds.join(target),
+        );
         let mut fuzz = Command::new(self.programs.join(target));
         fuzz.arg(format!("-max_total_time={seconds}"))
             .args([
+                "-seed=1",
                 "-max_len=32768",
                 "-timeout=20",
                 "-rss_limit_mb=2048",
@@ -158,11 +181,9 @@ impl Built {
                 "-verbosity=1",
             ])
             .arg(format!("-artifact_prefix={}/", artifacts.display()))
-            .args(
-                [&grown, &kept, &self.seeds.join(target)]
-                    .into_iter()
-                    .filter(|folder| folder.is_dir()),
-            );
+            .env("MLFLOW_LOGGER_PLUGIN", paths::plugin()?)
+            .arg(corpus)
+            .args([&kept, &seeds].into_iter().filter(|folder| folder.is_dir()));
         let limit = Duration::from_secs(seconds * 2 + 120);
         let finished = Step::new(&format!("Fuzz {target}"))
             .limit(limit)

@@ -12,6 +12,7 @@ mod instructions;
 mod new_provider;
 mod parity;
 mod screenshot;
+mod supply;
 mod test;
 mod toolchain;
 mod wit;
@@ -49,6 +50,12 @@ enum Task {
     Dist,
     /// Writes the documents that are made from the code: docs/settings.md, docs/wit.md
     Generate,
+    /// Looks at what the project depends on: licences, sources, advisories
+    Supply {
+        /// `check`, or `advisories DIR` with a checkout of RustSec's database
+        #[arg(default_value = "check")]
+        arguments: Vec<String>,
+    },
     /// Compares with litellm's own logger and writes docs/parity.md
     Parity,
     /// Takes the pictures in docs/images of MLflow's UI
@@ -71,6 +78,7 @@ fn main() -> ExitCode {
         Task::NewProvider { name } => new_provider::run(&name).map(|()| ExitCode::SUCCESS),
         Task::Screenshot => screenshot::run().map(|()| ExitCode::SUCCESS),
         Task::Generate => generate::run().map(|()| ExitCode::SUCCESS),
+        Task::Supply { arguments } => supply::run(&arguments).map(|()| ExitCode::SUCCESS),
         Task::Parity => parity::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error: anyhow::Error| {

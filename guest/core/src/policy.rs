@@ -4,6 +4,7 @@
 //! It runs while a span is written, before anything is queued: what a policy takes away is nowhere
 //! held.
 
+mod at_rest;
 mod capture;
 mod echo;
 mod media;
@@ -17,6 +18,7 @@ use crate::json::{self, Filter, Place};
 use crate::redact::{REDACTED, Sensitivity, is_token, sensitivity};
 use crate::settings::Content;
 
+pub use at_rest::{AtRest, Redacted};
 pub(crate) use capture::{NOT_CAPTURED, hide};
 pub use echo::Echo;
 pub use paths::{Pointer, Root};

@@ -22,6 +22,7 @@ use super::letters::Letters;
 use super::metrics::{Fate, Metrics};
 use super::quiet::Quiet;
 use super::record::Record;
+use super::record::written::Redaction;
 use crate::spool::{Spool, Ticket};
 use disk::{Disk, Read, Written};
 
@@ -36,6 +37,7 @@ pub(super) struct Backlog {
     metrics: Arc<Metrics>,
     disk: Option<Disk>,
     letters: Option<Letters>,
+    redaction: Arc<Redaction>,
     next_key: AtomicU64,
     lost: Quiet,
     refused: Quiet,
@@ -66,14 +68,17 @@ impl Backlog {
         metrics: Arc<Metrics>,
         spool: Option<Spool>,
         letters: Option<Letters>,
+        redaction: Redaction,
     ) -> Self {
+        let redaction = Arc::new(redaction);
         Self {
             waiting: Mutex::default(),
             more: Notify::new(),
             budget,
-            disk: spool.map(|spool| Disk::new(spool, metrics.clone())),
+            disk: spool.map(|spool| Disk::new(spool, redaction.clone(), metrics.clone())),
             metrics,
             letters,
+            redaction,
             next_key: AtomicU64::new(1),
             lost: Quiet::default(),
             refused: Quiet::default(),
@@ -83,6 +88,11 @@ impl Backlog {
     /// The budget that all calls share.
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget
+    }
+
+    /// What is taken out of what is written down.
+    pub fn redaction(&self) -> &Redaction {
+        &self.redaction
     }
 
     /// A number that no other call of this process has.
@@ -223,7 +233,7 @@ impl Backlog {
     /// written down for somebody to look at, it was not.
     pub fn refuse(&self, record: &Record, reason: &str) -> bool {
         let written = self.letters.as_ref().map(|letters| {
-            let written = letters.write(record, reason);
+            let written = letters.write(&self.redaction.written(record), reason);
             self.metrics.delivery().letter(written.is_ok());
             written
         });

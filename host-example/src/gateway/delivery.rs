@@ -40,6 +40,7 @@ use super::crew::Crew;
 use super::headers;
 use super::keeper::Keeper;
 use super::metrics::Metrics;
+use super::record::written::Redaction;
 use super::record::{Copied, Failed, Fields, Head, PART, Record, Start, bytes_of};
 use super::trace::random_hex;
 use crate::call::Timestamp;
@@ -161,7 +162,9 @@ impl Delivery {
         let spool = open::spool(options, &metrics)?;
         let letters = open::letters(options)?;
         let budget = Budget::new(options.queue.max_bytes);
-        let backlog = Arc::new(Backlog::new(budget, metrics.clone(), spool, letters));
+        let redaction = Redaction::new(&settings);
+        let backlog = Backlog::new(budget, metrics.clone(), spool, letters, redaction);
+        let backlog = Arc::new(backlog);
         let (settings, receiver) = watch::channel(settings);
         let crew = Crew::start(plugin, options.queue, &receiver, &backlog, &metrics).await?;
         let keeper = Keeper::start(&backlog).map_err(StartError::Thread)?;
@@ -200,6 +203,7 @@ impl Delivery {
 
     /// Other settings, for all calls from here on.
     pub fn configure(&self, settings: Settings) {
+        self.backlog.redaction().replace(&settings);
         self.settings.send_replace(settings);
     }
 

@@ -17,7 +17,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::record::{Copied, Fields, Record};
+use super::record::written::Written;
+use super::record::{Copied, Fields};
 
 /// At most so much of each body is kept.
 const BODY: usize = 1 << 20;
@@ -58,13 +59,13 @@ impl Letters {
     }
 
     /// Adds a call.
-    pub fn write(&self, record: &Record, reason: &str) -> io::Result<()> {
+    pub fn write(&self, call: &Written<'_>, reason: &str) -> io::Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = hash(&record.start.call_id);
+        let id = hash(&call.start.call_id);
         if open.known.contains(&id) {
             return Ok(());
         }
-        let mut line = letter(record, reason).to_string();
+        let mut line = letter(call, reason).to_string();
         line.push('\n');
         let length = line.len() as u64;
         if open.bytes > 0 && open.bytes + length > self.max_bytes / 2 {
@@ -126,27 +127,27 @@ fn hash(id: &str) -> u64 {
     hasher.finish()
 }
 
-fn letter(record: &Record, reason: &str) -> Value {
-    let start = &record.start;
-    let head = record.head.as_ref();
+fn letter(call: &Written<'_>, reason: &str) -> Value {
+    let start = &call.start;
+    let head = call.head.as_ref();
     json!({
         "call_id": start.call_id,
         "time": jiff::Timestamp::now().to_string(),
         "reason": reason,
         "event": {
-            "start_time": record.at,
-            "end_time": record.ended,
+            "start_time": call.at,
+            "end_time": call.ended,
             "method": start.method,
             "path": start.path,
             "authority": start.authority,
             "provider": start.provider,
             "traceparent": start.traceparent,
             "headers": fields(&start.headers),
-            "request": body(&record.request),
+            "request": body(&call.request),
             "status": head.map(|head| head.status),
             "response_headers": head.map(|head| fields(&head.headers)),
-            "response": body(&record.response),
-            "failure": record.failure.as_ref().map(|failed| json!({
+            "response": body(&call.response),
+            "failure": call.failure.as_ref().map(|failed| json!({
                 "kind": failed.kind,
                 "message": failed.message,
             })),
@@ -182,6 +183,13 @@ fn body(body: &Copied) -> Value {
 mod tests {
     use super::*;
     use crate::gateway::backlog::tests::{backlog, record};
+    use crate::gateway::record::Record;
+    use crate::gateway::record::written::Redaction;
+
+    fn write(letters: &Letters, record: &Record, reason: &str) {
+        let redaction = Redaction::default();
+        letters.write(&redaction.written(record), reason).unwrap();
+    }
 
     fn lines(path: &Path) -> Vec<Value> {
         let text = std::fs::read_to_string(path).unwrap();
@@ -202,8 +210,8 @@ mod tests {
             .response
             .add(5, &vec![0xFF; BODY + 1].into(), usize::MAX);
         let letters = Letters::open(&path, 1 << 30).unwrap();
-        letters.write(&record, "it says no").unwrap();
-        letters.write(&record, "it says no").unwrap();
+        write(&letters, &record, "it says no");
+        write(&letters, &record, "it says no");
         drop(letters);
         // A line that was not written to its end is no reason to stop.
         std::fs::OpenOptions::new()
@@ -212,10 +220,11 @@ mod tests {
             .unwrap()
             .write_all(b"{\"call")
             .unwrap();
-        Letters::open(&path, 1 << 30)
-            .unwrap()
-            .write(&record, "it says no")
-            .unwrap();
+        write(
+            &Letters::open(&path, 1 << 30).unwrap(),
+            &record,
+            "it says no",
+        );
         let text = std::fs::read_to_string(&path).unwrap();
         let line: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(text.lines().count(), 2);
@@ -237,18 +246,14 @@ mod tests {
         let backlog = backlog(1 << 20);
         let letters = Letters::open(&path, 4000).unwrap();
         for key in 0..30 {
-            letters
-                .write(&record(&backlog, key, 100).unwrap(), "no")
-                .unwrap();
+            write(&letters, &record(&backlog, key, 100).unwrap(), "no");
         }
         let sizes = [&path, &older(&path)].map(|path| std::fs::metadata(path).unwrap().len());
         assert!(sizes.iter().sum::<u64>() <= 4000, "{sizes:?}");
         let last = lines(&path).pop().unwrap();
         assert_eq!(last["call_id"], "call-29");
         let letters = Letters::open(&path, 4000).unwrap();
-        letters
-            .write(&record(&backlog, 29, 100).unwrap(), "no")
-            .unwrap();
+        write(&letters, &record(&backlog, 29, 100).unwrap(), "no");
         assert_eq!(lines(&path).pop().unwrap(), last);
     }
 }

@@ -21,6 +21,7 @@ use crate::pending::Keyed;
 use crate::spool::Ticket;
 
 pub(super) mod codec;
+pub(super) mod written;
 
 /// What an allocation takes beside what was asked for.
 const ALLOCATION: usize = 16;
@@ -104,7 +105,7 @@ pub(super) struct Failed {
 }
 
 /// A body as far as it is kept.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Copied {
     /// The parts, each with when it came.
     pub parts: Vec<(Timestamp, Bytes)>,

@@ -7,6 +7,7 @@ mod common;
 mod play;
 
 mod bodies;
+mod canaries;
 mod doctor;
 mod embedded;
 mod failures;

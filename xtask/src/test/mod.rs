@@ -10,14 +10,14 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use e2e::{Python, Step};
 
-use crate::{cargo, dist, fuzz, instructions};
+use crate::{cargo, dist, fuzz, instructions, supply};
 use tally::Tally;
 
 /// The crates whose tests need nothing but the plugin.
 const CRATES: [&str; 3] = ["--workspace", "--exclude=e2e", "--exclude=bench"];
 
-/// How long each fuzz target runs among the tests.
-const FUZZ_SECONDS: u64 = 5;
+/// How long each fuzz target runs among the tests, where somebody waits for them and where nobody does.
+const FUZZ_SECONDS: (u64, u64) = (5, 60);
 
 /// What to test.
 #[derive(Args, Debug, Default)]
@@ -32,7 +32,7 @@ pub struct Selection {
 /// A kind of checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Group {
-    /// Formatting, clippy, documentation; each counts as one
+    /// Formatting, clippy, documentation, dependencies; each counts as one
     Lint,
     /// Unit and property tests, and the tests of each crate
     Unit,
@@ -44,7 +44,7 @@ enum Group {
     Browser,
     /// The instructions of the core's hot paths, against those kept; each path counts as one
     Instructions,
-    /// The fuzz targets, a few seconds each; each counts as one
+    /// The fuzz targets, a few seconds each, a minute each where CI is set; each counts as one
     Fuzz,
     /// The plugins built elsewhere, which have to be the same bytes
     Rebuild,
@@ -63,9 +63,14 @@ impl Selection {
     }
 
     fn needs_plugins(&self) -> bool {
-        [Group::Unit, Group::E2e, Group::Chaos, Group::Browser]
-            .iter()
-            .any(|group| self.has(*group))
+        let needing = [
+            Group::Unit,
+            Group::E2e,
+            Group::Chaos,
+            Group::Browser,
+            Group::Fuzz,
+        ];
+        needing.iter().any(|group| self.has(*group))
     }
 }
 
@@ -96,7 +101,13 @@ pub fn run(selection: &Selection) -> ExitCode {
         instructions::check(|what, result| tally.check(what, result));
     }
     if selection.has(Group::Fuzz) {
-        fuzz::check(FUZZ_SECONDS, |what, result| tally.check(what, result));
+        let nobody_waits = std::env::var_os("CI").is_some();
+        let seconds = if nobody_waits {
+            FUZZ_SECONDS.1
+        } else {
+            FUZZ_SECONDS.0
+        };
+        fuzz::check(seconds, |what, result| tally.check(what, result));
     }
     if selection.has(Group::Rebuild) {
         tally.check(
@@ -129,6 +140,7 @@ fn lint(tally: &mut Tally) {
     let mut doc = cargo::command(["doc", "--no-deps", "--document-private-items"]);
     doc.args(workspace).env("RUSTDOCFLAGS", "-Dwarnings");
     check("Build the documentation", &mut doc);
+    supply::check(|what, result| tally.check(what, result));
 }
 
 fn end_to_end(tally: &mut Tally, selection: &Selection) {

@@ -33,41 +33,44 @@ pub(super) const SETTING: Setting = Setting::new(
      `/messages/*/content`, or with `/inputs` or `/outputs` in front for one of both; `*` stands for every member or \
      element. With a path into outputs, the chunks of streams show nothing.",
     |settings, value| {
-        settings.content.redact = redaction(value)?;
+        settings.content.redact = Redaction::read(value)?;
         Ok(())
     },
 )
 .default("true");
 
-fn redaction(value: Raw<'_>) -> Result<Redaction, String> {
-    let mut redaction = Redaction::default();
-    match value.kind() {
-        Kind::Bool => redaction.detectors.secrets = value.as_bool() == Some(true),
-        Kind::Array => {
-            for (number, name) in value.items().enumerate() {
-                let name =
-                    read::text(name).map_err(|reason| format!("item {}: {reason}", number + 1))?;
-                *switch(&mut redaction.detectors, &name).ok_or_else(|| unknown(&name))? = true;
+impl Redaction {
+    /// Reads a value of the setting.
+    pub fn read(value: Raw<'_>) -> Result<Self, String> {
+        let mut redaction = Redaction::default();
+        match value.kind() {
+            Kind::Bool => redaction.detectors.secrets = value.as_bool() == Some(true),
+            Kind::Array => {
+                for (number, name) in value.items().enumerate() {
+                    let name = read::text(name)
+                        .map_err(|reason| format!("item {}: {reason}", number + 1))?;
+                    *switch(&mut redaction.detectors, &name).ok_or_else(|| unknown(&name))? = true;
+                }
             }
-        }
-        Kind::Object => {
-            redaction.detectors.secrets = true;
-            for (name, value) in value.entries() {
-                let named = |reason| format!("`{name}`: {reason}");
-                match name.as_ref() {
-                    "patterns" => redaction.detectors.patterns = patterns(value)?,
-                    "paths" => redaction.paths = paths(value)?,
-                    other => {
-                        let switch = switch(&mut redaction.detectors, other)
-                            .ok_or_else(|| unknown(other))?;
-                        *switch = read::truth(value).map_err(named)?;
+            Kind::Object => {
+                redaction.detectors.secrets = true;
+                for (name, value) in value.entries() {
+                    let named = |reason| format!("`{name}`: {reason}");
+                    match name.as_ref() {
+                        "patterns" => redaction.detectors.patterns = patterns(value)?,
+                        "paths" => redaction.paths = paths(value)?,
+                        other => {
+                            let switch = switch(&mut redaction.detectors, other)
+                                .ok_or_else(|| unknown(other))?;
+                            *switch = read::truth(value).map_err(named)?;
+                        }
                     }
                 }
             }
+            _ => return Err(read::expected("true, false, a list or an object", value)),
         }
-        _ => return Err(read::expected("true, false, a list or an object", value)),
+        Ok(redaction)
     }
-    Ok(redaction)
 }
 
 fn switch<'d>(detectors: &'d mut Detectors, name: &str) -> Option<&'d mut bool> {
@@ -135,7 +138,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Redaction, String> {
-        redaction(Raw::parse(json).unwrap())
+        Redaction::read(Raw::parse(json).unwrap())
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::gateway::budget::Budget;
 use crate::gateway::metrics::Metrics;
 use crate::gateway::quiet::Quiet;
+use crate::gateway::record::written::Redaction;
 use crate::gateway::record::{Record, codec};
 use crate::spool::{AppendError, ReadError, Removed, Spool, Ticket};
 
@@ -20,6 +21,7 @@ const LARGE: usize = 1 << 20;
 /// The spool with what is told of it.
 pub(super) struct Disk {
     pub spool: Spool,
+    redaction: Arc<Redaction>,
     metrics: Arc<Metrics>,
     health: Mutex<Health>,
     /// Calls that the disk did not give when they were asked for.
@@ -59,7 +61,7 @@ struct Health {
 }
 
 impl Disk {
-    pub fn new(spool: Spool, metrics: Arc<Metrics>) -> Self {
+    pub fn new(spool: Spool, redaction: Arc<Redaction>, metrics: Arc<Metrics>) -> Self {
         let full = format!(
             "the spool {} is full (`spool.max_bytes`: {}); is MLflow reachable and fast enough?",
             spool.path().display(),
@@ -73,6 +75,7 @@ impl Disk {
         };
         Self {
             spool,
+            redaction,
             metrics,
             health: Mutex::new(health),
             aside: Mutex::default(),
@@ -96,11 +99,12 @@ impl Disk {
     /// Writes a call, which then has a ticket, in the place of what was written of it before. `lost` is
     /// told how many older calls had to go.
     pub fn write(&self, record: &mut Record, lost: impl FnOnce(usize)) -> Written {
-        let known = match codec::known(record) {
+        let written = self.redaction.written(record);
+        let known = match codec::known(&written) {
             Ok(known) => known,
             Err(error) => return Written::Never(error.to_string()),
         };
-        let parts = codec::parts(&known, record);
+        let parts = codec::parts(&known, &written);
         let bytes: usize = parts.iter().map(|part| part.len()).sum();
         let began = Instant::now();
         let write = || {

@@ -33,7 +33,14 @@ pub fn record(backlog: &Backlog, key: u64, bytes: usize) -> Option<Record> {
 }
 
 pub fn backlog(bytes: usize) -> Arc<Backlog> {
-    Arc::new(Backlog::new(Budget::new(bytes), Metrics::new(), None, None))
+    let redaction = Redaction::default();
+    Arc::new(Backlog::new(
+        Budget::new(bytes),
+        Metrics::new(),
+        None,
+        None,
+        redaction,
+    ))
 }
 
 impl Backlog {

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::written::Written;
 use super::{Copied, Failed, Head, PART, Record, Start};
 use crate::call::Timestamp;
 use crate::gateway::budget::{Budget, Weight};
@@ -32,15 +33,15 @@ struct Shape {
 }
 
 /// A call's beginning in the spool, from its length to the first body.
-pub(in crate::gateway) fn known(record: &Record) -> Result<Vec<u8>, postcard::Error> {
+pub(in crate::gateway) fn known(call: &Written<'_>) -> Result<Vec<u8>, postcard::Error> {
     let known = Known {
-        start: Cow::Borrowed(&record.start),
-        at: record.at,
-        head: record.head.as_ref().map(Cow::Borrowed),
-        ended: record.ended,
-        failure: record.failure.as_ref().map(Cow::Borrowed),
-        request: Shape::of(&record.request, record.at),
-        response: Shape::of(&record.response, record.at),
+        start: Cow::Borrowed(call.start.as_ref()),
+        at: call.at,
+        head: call.head.as_deref().map(Cow::Borrowed),
+        ended: call.ended,
+        failure: call.failure.as_deref().map(Cow::Borrowed),
+        request: Shape::of(&call.request, call.at),
+        response: Shape::of(&call.response, call.at),
     };
     let mut bytes = postcard::to_extend(&known, vec![0; LENGTH])?;
     let length = (bytes.len() - LENGTH) as u32;
@@ -49,12 +50,10 @@ pub(in crate::gateway) fn known(record: &Record) -> Result<Vec<u8>, postcard::Er
 }
 
 /// All that is written of a call, which begins with what is known of it.
-pub(in crate::gateway) fn parts<'r>(known: &'r [u8], record: &'r Record) -> Vec<&'r [u8]> {
-    let bodies = [&record.request, &record.response];
-    let bodies = bodies
-        .into_iter()
-        .flat_map(|body| body.parts.iter().map(|(_, part)| part.as_ref()));
-    std::iter::once(known).chain(bodies).collect()
+pub(in crate::gateway) fn parts<'r>(known: &'r [u8], call: &'r Written<'_>) -> Vec<&'r [u8]> {
+    let bodies = [&call.request, &call.response].into_iter();
+    let parts = bodies.flat_map(|body| body.parts.iter().map(|(_, part)| part.as_ref()));
+    std::iter::once(known).chain(parts).collect()
 }
 
 /// Reads a call. None: that is none.
@@ -131,6 +130,7 @@ impl SplitChecked for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::record::written::Redaction;
 
     fn record(budget: &std::sync::Arc<Budget>) -> Record {
         let mut request = Copied::default();
@@ -171,8 +171,10 @@ mod tests {
     fn a_call_is_read_as_written_under_its_new_number() {
         let budget = Budget::new(0);
         let record = record(&budget);
-        let known = known(&record).unwrap();
-        let bytes = parts(&known, &record).concat();
+        let redaction = Redaction::default();
+        let written = redaction.written(&record);
+        let known = known(&written).unwrap();
+        let bytes = parts(&known, &written).concat();
         for length in 0..bytes.len() {
             assert!(decode(bytes[..length].to_vec(), 8, &budget).is_none());
         }

@@ -2,6 +2,7 @@
 
 mod calls;
 pub mod client;
+mod corpus;
 mod door;
 mod faults;
 mod manifests;

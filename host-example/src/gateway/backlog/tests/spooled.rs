@@ -9,7 +9,14 @@ use crate::spool::Spool;
 /// One whose spool is in this directory.
 pub fn spooled(directory: &TempDir, memory: usize, disk: u64) -> Backlog {
     let (spool, _) = Spool::open(&directory.path().join("spool"), disk).unwrap();
-    Backlog::new(Budget::new(memory), Metrics::new(), Some(spool), None)
+    let redaction = Redaction::default();
+    Backlog::new(
+        Budget::new(memory),
+        Metrics::new(),
+        Some(spool),
+        None,
+        redaction,
+    )
 }
 
 /// A call of about that many bytes.
