@@ -81,10 +81,11 @@ impl Pair {
         }
         let blanks = run(text, at, |byte| byte == b' ' || byte == b'\t');
         at += blanks;
-        let slashes = run(text, at, |byte| byte == b'\\');
-        let quote = byte(text, at + slashes);
-        if matches!(quote, b'"' | b'\'' | b'`') {
-            return self.quoted(text, at, slashes + 1);
+        if byte(text, at) == b'[' {
+            return self.listed(text, at + 1);
+        }
+        if let Some(len) = quotes(text, at) {
+            return self.quoted(text, at, len);
         }
         if let Some(range) = self.credentials(text, at) {
             return Some(range);
@@ -92,20 +93,30 @@ impl Pair {
         self.bare(text, at, self.spaced || blanks > 0)
     }
 
+    /// A list of values in quotes, as header fields are told: from the first to the last.
+    fn listed(&self, text: &[u8], mut at: usize) -> Option<Range<usize>> {
+        let mut found: Option<Range<usize>> = None;
+        let mut is_secret = false;
+        loop {
+            at += run(text, at, |byte| byte.is_ascii_whitespace() || byte == b',');
+            let Some(len) = quotes(text, at) else { break };
+            let value = within_quotes(text, at, len);
+            is_secret |= self.quoted(text, at, len).is_some();
+            at = value.end + len;
+            found = Some(found.map_or(value.start, |before| before.start)..value.end);
+        }
+        found.filter(|_| is_secret)
+    }
+
     /// A value in quotes, which begin at `at` and are as long as `len`.
     fn quoted(&self, text: &[u8], at: usize, len: usize) -> Option<Range<usize>> {
-        let start = at + len;
-        let open = slice(text, at, start);
-        let rest = text.get(start..).unwrap_or_default();
-        let mut ends =
-            memchr::memmem::find_iter(rest, open).filter(|end| before(rest, *end, 1) != b'\\');
-        let end = start + ends.next().unwrap_or(rest.len());
-        let value = slice(text, start, end);
+        let range = within_quotes(text, at, len);
+        let value = slice(text, range.start, range.end);
         let fits = match self.sensitivity {
             Sensitivity::Secret => !value.is_empty() && !is_placeholder(value),
             _ => is_token(value),
         };
-        fits.then_some(start..end)
+        fits.then_some(range)
     }
 
     /// What follows `Authorization:` and `Cookie:`, without quotes.
@@ -205,6 +216,22 @@ impl Pair {
         };
         fits.then(|| at..at + value.len() + rest())
     }
+}
+
+/// How long the quotes are that begin at `at`, with what escapes them; none: there are none.
+fn quotes(text: &[u8], at: usize) -> Option<usize> {
+    let slashes = run(text, at, |byte| byte == b'\\');
+    matches!(byte(text, at + slashes), b'"' | b'\'' | b'`').then_some(slashes + 1)
+}
+
+/// What stands in quotes, which begin at `at` and are as long as `len`.
+fn within_quotes(text: &[u8], at: usize, len: usize) -> Range<usize> {
+    let start = at + len;
+    let open = slice(text, at, start);
+    let rest = text.get(start..).unwrap_or_default();
+    let mut ends =
+        memchr::memmem::find_iter(rest, open).filter(|end| before(rest, *end, 1) != b'\\');
+    start..start + ends.next().unwrap_or(rest.len())
 }
 
 /// The value of an option of a command, whose name begins behind the hyphen at `at`: `--password x`, `-u user:x`.
