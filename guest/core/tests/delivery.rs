@@ -4,9 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use logger_core::FlushMode;
 use logger_core::report::{Cause, Report};
 use logger_core::transport::{Method, TransportError};
+use logger_core::{FlushMode, Logger};
 use serde_json::json;
 use support::*;
 
@@ -359,6 +359,63 @@ fn a_page_is_no_delivery_though_its_status_is_200() {
         let report = flush_at(&mut logger, later, FlushMode::All, |_| answer(200, ""));
         assert_eq!(keys(&report), [1]);
     }
+}
+
+#[test]
+fn a_page_with_a_status_of_400_refuses_no_call_while_others_may_pass() {
+    let page = "<html><title>400 The plain HTTP request was sent to HTTPS port</title></html>";
+    let mut logger = logger(json!({}));
+    success(&mut logger, 1, "a");
+    success(&mut logger, 2, "b");
+    let report = flush_at(&mut logger, NOW, FlushMode::All, |_| answer(400, page));
+    assert!(report.refused.is_empty(), "{:?}", report.refused);
+    let deferral = report.deferred.unwrap();
+    assert!(
+        deferral.reason.contains("plain HTTP request")
+            && deferral.reason.contains("check `tracking_uri`"),
+        "{}",
+        deferral.reason
+    );
+    // JSON is the server's own word on the calls.
+    let refusing = r#"{"error_code":"BAD_REQUEST"}"#;
+    let later = NOW + deferral.after;
+    let report = flush_at(&mut logger, later, FlushMode::All, |_| {
+        answer(400, refusing)
+    });
+    assert_eq!(report.refused.len(), 2, "{:?}", report.deferred);
+}
+
+#[test]
+fn every_experiment_has_its_turn() {
+    let mut logger = logger(json!({"batch_max_spans": 1}));
+    let mut key = 0;
+    let mut log = |logger: &mut Logger, experiment| {
+        key += 1;
+        let payload = payload(&key.to_string()).to_string();
+        let mut event = event(logger_core::event::Hook::Success, key, &payload);
+        event.context.experiment = experiment;
+        logger.log(NOW, &event).unwrap();
+    };
+    log(&mut logger, Some("other"));
+    log(&mut logger, None);
+    let mut others = 0;
+    for _ in 0..10 {
+        // More comes for the first than one request takes.
+        log(&mut logger, None);
+        log(&mut logger, None);
+        logger.prepare(NOW, FlushMode::Due);
+        let request = logger.poll_request(NOW).unwrap();
+        let is_lookup = request.url.contains("/api/2.0/");
+        let is_configured = request.headers.iter().any(|(_, value)| value == "1");
+        others += usize::from(!is_lookup && !is_configured);
+        let body = r#"{"experiment":{"experiment_id":"7"}}"#;
+        let response = answer(200, if is_lookup { body } else { "" });
+        logger.on_response(NOW, request.id, response);
+    }
+    assert_eq!(
+        others, 1,
+        "the other experiment's only call is sent among them"
+    );
 }
 
 #[test]

@@ -10,6 +10,9 @@ const OVERHEAD: usize = 1024;
 /// What a part of a body takes beside its bytes.
 const PART: usize = 32;
 
+/// What a header field takes beside its bytes.
+const FIELD: usize = 48;
+
 /// A call under way.
 #[derive(Debug)]
 pub struct Record {
@@ -40,6 +43,21 @@ pub struct Ended {
     pub at: Timestamp,
     /// How it failed, if it did.
     pub failed: Option<Failed>,
+}
+
+impl Ended {
+    /// Bytes held.
+    pub fn held(&self) -> usize {
+        self.record.held() + self.heads()
+    }
+
+    /// Bytes of both heads.
+    pub fn heads(&self) -> usize {
+        let fields = self.request.fields.iter().chain(&self.response.fields);
+        fields
+            .map(|(name, value)| name.len() + value.len() + FIELD)
+            .sum()
+    }
 }
 
 /// A body as far as it is kept.

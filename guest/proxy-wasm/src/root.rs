@@ -102,6 +102,19 @@ impl Shared {
         };
         self.worker.is_empty() || now.saturating_sub(since) > CLOSE
     }
+
+    /// A replaced configuration ends. What it still holds is lost, and told.
+    fn end(&mut self) {
+        if !self.worker.is_empty() {
+            let lost = self.worker.give_up();
+            let seconds = CLOSE.as_secs();
+            let line = format!(
+                "a replaced configuration could not deliver {lost} calls within {seconds} s: they are lost"
+            );
+            host::say(LogLevel::Warn, &line);
+        }
+        self.metrics.tell(self.worker.numbers().without_gauges());
+    }
 }
 
 impl Root {
@@ -169,7 +182,11 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         let closed = self.with(|shared| {
             shared.work();
-            shared.is_closed(host::now())
+            let is_closed = shared.is_closed(host::now());
+            if is_closed {
+                shared.end();
+            }
+            is_closed
         });
         if closed == Some(true) {
             // Nothing more comes of this context.

@@ -132,6 +132,7 @@ impl Worker {
     pub fn end(&mut self, ended: Ended) {
         self.open = self.open.saturating_sub(1);
         self.pace.spent(COPYING);
+        self.bytes += ended.heads();
         self.waiting.push_back(ended);
     }
 
@@ -161,7 +162,7 @@ impl Worker {
         }
         match self.waiting.pop_front() {
             Some(ended) => {
-                self.bytes = self.bytes.saturating_sub(ended.record.held());
+                self.bytes = self.bytes.saturating_sub(ended.held());
                 self.log(now, ended);
                 Step::More
             }
@@ -212,6 +213,13 @@ impl Worker {
     /// No more calls will come: all that waits is to be delivered.
     pub fn close(&mut self) {
         self.closing = true;
+    }
+
+    /// What is left cannot be delivered in time: how many calls are lost with it. They are counted as such.
+    pub fn give_up(&mut self) -> u64 {
+        let lost = self.waiting.len() as u64 + self.logger.stats().queued_spans;
+        self.counts.dropped_undelivered += lost;
+        lost
     }
 
     /// Whether nothing is left to be delivered.

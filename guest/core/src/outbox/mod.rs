@@ -48,6 +48,8 @@ pub struct Outbox {
     /// The one last configured.
     server: usize,
     lanes: Vec<Lane>,
+    /// The lane that is asked first for the next request: each in turn, so that none waits for ever.
+    next_lane: usize,
     feedback: feedback::Queue,
     in_flight: BTreeMap<RequestId, InFlight>,
     next_request: u64,
@@ -78,6 +80,7 @@ impl Outbox {
             servers: Vec::new(),
             server: 0,
             lanes: Vec::new(),
+            next_lane: 0,
             feedback: feedback::Queue::new(),
             in_flight: BTreeMap::new(),
             next_request: 0,
@@ -186,12 +189,20 @@ impl Outbox {
     /// The next request to send, if one can go out now. Further ones may follow before it is answered.
     pub fn poll_request(&mut self, now: Duration, stats: &mut Stats) -> Option<Request> {
         let now = self.clock.tick(now);
-        let request = (0..self.lanes.len())
-            .find_map(|index| self.request_of(LaneId(index), now))
-            .or_else(|| self.poll_feedback(now))?;
+        let request = self.poll_lanes(now).or_else(|| self.poll_feedback(now))?;
         stats.requests += 1;
         stats.bytes_sent += request.body.len() as u64;
         Some(request)
+    }
+
+    fn poll_lanes(&mut self, now: Duration) -> Option<Request> {
+        let lanes = self.lanes.len();
+        (0..lanes).find_map(|turn| {
+            let index = (self.next_lane + turn) % lanes;
+            let request = self.request_of(LaneId(index), now)?;
+            self.next_lane = index + 1;
+            Some(request)
+        })
     }
 
     /// Takes in what came of a request.

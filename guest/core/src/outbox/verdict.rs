@@ -81,6 +81,11 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
             ),
         )),
         300..=399 | 401 | 403 | 404 | 405 | 407 => Verdict::Later(misconfigured(response, server)),
+        // A page says nothing of the call: it is of something that stands before the server. Still one call may be
+        // what it does not let pass.
+        400..=499 if !matches!(response.status, 413 | 422) && is_page(response) => {
+            Verdict::Faulty(misconfigured(response, server))
+        }
         400..=499 => Verdict::Refused(told(response, server)),
         // What is no status of HTTP comes from something broken on the way.
         _ => Verdict::Faulty(unavailable(response, server)),

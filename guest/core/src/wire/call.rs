@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::response::Streamed;
 use super::{Ending, WireCall, headers, provider};
 use crate::call::{Attribute, Call, Exception, Inputs, Operation, Outcome, TraceData};
-use crate::event::{Context, Timestamp};
+use crate::event::{CLIENT_GONE, Context, Timestamp};
 use crate::id::{Ids, Parent};
 use crate::json::Raw;
 
@@ -51,7 +51,7 @@ pub(super) fn call<'a>(wire: &'a WireCall, read: Read<'a>) -> Call<'a> {
         repairs.push("the traceparent was invalid and left out");
     }
     let mut attributes = attributes(wire, &read.facts, read.stream, end);
-    let outcome = outcome(wire, read.ending, read.fault);
+    let outcome = outcome(wire, read.ending, read.fault, read.stream.as_ref());
     if let Outcome::Failure(Some(exception)) = &outcome {
         attributes.push(("error.type", Attribute::Text(exception.kind.clone())));
     }
@@ -115,8 +115,13 @@ fn name<'a>(wire: &WireCall, model: Option<&Cow<'a, str>>) -> Cow<'a, str> {
 }
 
 /// The host's word on how the call ended goes before the response's, but for a response that had told
-/// of its error already.
-fn outcome<'a>(wire: &WireCall, ending: &Ending<'a>, fault: Option<Fault>) -> Outcome<'a> {
+/// of its error already, and for a client that left when a stream had told it that this is the end.
+fn outcome<'a>(
+    wire: &WireCall,
+    ending: &Ending<'a>,
+    fault: Option<Fault>,
+    stream: Option<&Streamed>,
+) -> Outcome<'a> {
     let exception = |kind, message| {
         Outcome::Failure(Some(Exception {
             kind,
@@ -133,6 +138,11 @@ fn outcome<'a>(wire: &WireCall, ending: &Ending<'a>, fault: Option<Fault>) -> Ou
                 Cow::Owned(kind),
                 Cow::Owned(fault.message.unwrap_or_default()),
             )
+        }
+        (None, Ending::Failed { kind, .. })
+            if *kind == CLIENT_GONE.0 && stream.is_some_and(|stream| stream.has_ended) =>
+        {
+            Outcome::Success
         }
         (None, Ending::Failed { kind, message }) => {
             exception(Cow::Borrowed(*kind), Cow::Borrowed(*message))

@@ -71,6 +71,8 @@ pub(super) struct Streamed {
     pub chunks: u64,
     /// When the first came.
     pub first: Option<Timestamp>,
+    /// Whether it has said that it ends, and nothing of it is missing.
+    pub has_ended: bool,
 }
 
 impl Response {
@@ -130,11 +132,15 @@ impl Response {
                 came.end(show);
                 is_cut |= !came.is_sound();
                 let taken = came.into_taken();
+                let is_complete = taken.is_complete();
+                // How a format ends that nobody knows is not known either.
+                let is_known = !expected.format.verb.is_empty();
                 stream = Some(Streamed {
                     chunks: taken.chunks,
                     first: taken.first,
+                    has_ended: is_complete && is_known && !is_cut,
                 });
-                if finished && !is_cut && !taken.is_complete() {
+                if finished && !is_cut && !is_complete {
                     fault = Some(incomplete());
                 }
                 fault = taken.fault.or(fault);

@@ -37,6 +37,19 @@ pub struct Numbers {
     pub in_flight: u64,
 }
 
+impl Numbers {
+    /// The same when nothing is held any more: gauges are told as differences, so the last ones have to be taken back.
+    pub fn without_gauges(self) -> Self {
+        Self {
+            queued_bytes: 0,
+            queued_calls: 0,
+            open_calls: 0,
+            in_flight: 0,
+            ..self
+        }
+    }
+}
+
 /// A statistic: its name, whether it is a gauge, and its number.
 pub type Metric = (&'static str, bool, fn(&Numbers) -> u64);
 

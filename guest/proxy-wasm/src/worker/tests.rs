@@ -111,6 +111,48 @@ fn what_is_held_is_bounded_and_what_passes_unlogged_is_counted() {
 }
 
 #[test]
+fn header_fields_are_within_the_bound() {
+    let mut worker = worker("");
+    let fields = vec![("x-large".to_owned(), vec![b'x'; 50_000])];
+    assert!(worker.admits());
+    let ended = Ended {
+        record: worker.begin(START, None),
+        request: head::Request {
+            fields: fields.clone(),
+            ..head::Request::default()
+        },
+        response: head::Response {
+            status: Some(200),
+            fields,
+        },
+        at: START + 1,
+        failed: None,
+    };
+    worker.end(ended);
+    assert!(worker.numbers().queued_bytes > 100_000);
+    worker.close();
+    work(&mut worker, NOW, 200);
+    work(&mut worker, NOW, 200);
+    assert_eq!(worker.numbers().queued_bytes, 0);
+}
+
+#[test]
+fn what_is_given_up_is_counted_and_gauges_are_taken_back() {
+    let mut worker = worker("");
+    for _ in 0..3 {
+        call(&mut worker, b"{}");
+    }
+    worker.close();
+    work(&mut worker, NOW, 503);
+    call(&mut worker, b"{}");
+    assert_eq!(worker.give_up(), 4);
+    let numbers = worker.numbers();
+    assert_eq!((numbers.dropped_undelivered, numbers.queued_calls), (4, 4));
+    let told = numbers.without_gauges();
+    assert_eq!((told.dropped_undelivered, told.queued_calls), (4, 0));
+}
+
+#[test]
 fn a_body_past_its_bound_is_cut_and_tagged() {
     let mut worker = worker(r#","log_body_bytes":10"#);
     assert!(call(&mut worker, b"0123456789abcdef"));
