@@ -48,7 +48,7 @@ fn answer(mut stream: TcpStream) {
 /// All files of the corpus, some of which are larger than others.
 fn corpus() -> Vec<Vec<u8>> {
     let mut inputs = Vec::new();
-    for target in ["wire", "frames", "json", "redact"] {
+    for target in ["wire", "frames", "json", "hooks"] {
         let folder = paths::root().join("fuzz/corpus").join(target);
         let files =
             std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
