@@ -1,6 +1,6 @@
 //! A call logged as the gateway logs one, through the plugin in its sandbox; then read back, and deleted.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
@@ -8,11 +8,14 @@ use super::access::heard;
 use super::client::Client;
 use super::experiment::{Known, MEND_PERMISSION};
 use super::{Case, Report};
-use crate::bindings::llm_gateway::hooks::types::{Context, DeferralCause};
+use crate::bindings::llm_gateway::hooks::types::{Context, Deferral, DeferralCause};
 use crate::logger::{DeliveryReport, Event, FlushMode};
 use crate::settings::{Layer, Source};
 
 const CHECK: &str = "test trace";
+/// The gateway tries for as long as it takes; a connection that broke once is no finding.
+const TRIES: usize = 3;
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A call that belongs to nobody and nothing.
 const ALONE: Context<'_> = Context {
     user: None,
@@ -78,7 +81,21 @@ async fn log(case: &Case<'_>) -> Result<DeliveryReport, crate::LoggerError> {
         context: ALONE,
     };
     logger.log_success_event(event).await?;
-    logger.flush(FlushMode::All).await
+    let mut delivery = logger.flush(FlushMode::All).await?;
+    for _ in 1..TRIES {
+        let Some(pause) = delivery.deferred.as_ref().and_then(pause) else {
+            break;
+        };
+        tokio::time::sleep(pause).await;
+        delivery = logger.flush(FlushMode::All).await?;
+    }
+    Ok(delivery)
+}
+
+/// How long to wait before what may pass is tried again; none: somebody has to mend it.
+fn pause(deferral: &Deferral) -> Option<Duration> {
+    let asked = Duration::from_millis(deferral.after_ms);
+    (deferral.cause != DeferralCause::Misconfigured).then(|| asked.min(LONGEST_PAUSE))
 }
 
 fn undelivered(delivery: &DeliveryReport, report: &mut Report) {

@@ -245,6 +245,15 @@ async fn an_experiment_that_will_be_created_is_a_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_may_pass_is_tried_again() {
+    let busy = [("POST /v1/traces", 503, "", "busy")];
+    let mlflow = Tracking::start(&busy, 0).await;
+    let visit = visit(&["--tracking-uri", &mlflow.url], |_| ()).await;
+    visit.assert("test trace", "fail", "answered 503: busy");
+    assert_eq!(mlflow.heard("POST /v1/traces").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clocks_that_differ_are_told_by_how_much() {
     for (ahead, level, words) in [
         (30, "warn", "30 s ahead of this machine's"),
