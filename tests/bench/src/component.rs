@@ -1,17 +1,15 @@
 //! The component, in the host's sandbox.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use cpu_time::ThreadTime;
 use host_example::bindings::llm_gateway::hooks::types::Context;
 use host_example::{CodeCache, Engine, Event, Layer, Limits, Plugin, Settings, Source, blocking};
 use logger_core::event::{EventKey, Hook};
 use serde_json::Value;
 
 use crate::SETTINGS;
-use crate::workload::{self, Workload};
+use crate::workload;
 
 /// The compiled plugin.
 #[derive(Clone)]
@@ -48,16 +46,6 @@ impl Component {
         let mut logger = blocking::Logger::new(&self.plugin)?;
         logger.configure(settings)?;
         Ok(logger)
-    }
-
-    /// The CPU time that a fresh instance takes for all events, with all that the host does for them.
-    pub fn round(&self, workload: &Workload) -> Result<Duration> {
-        let mut logger = self.logger()?;
-        let begun = ThreadTime::now();
-        for (key, event) in (0..).zip(&workload.events) {
-            log(&mut logger, key, event)?;
-        }
-        Ok(begun.elapsed())
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use e2e::events::{chat_of, prose, stream_of};
 use host_example::{CodeCache, Limits};
 
 use crate::component::{self, Component};
 use crate::row::{Bound, Group, Measured, Row};
+use crate::steady::Steady;
 use crate::turns::best;
 use crate::workload::{KIB, Workload};
 use crate::{Effort, micros};
@@ -45,13 +46,7 @@ fn sizes(component: &Component, effort: &Effort) -> Result<Vec<Row>> {
         let calls = (total / kib).clamp(1, 2000);
         Workload::new(format!("{kib} KiB"), calls, chat_of(kib * KIB))
     });
-    let taken = best(
-        effort.rounds,
-        workloads.each_ref().map(|workload| {
-            let round = || component.round(workload);
-            Box::new(round) as crate::turns::Contender<'_>
-        }),
-    )?;
+    let taken = in_turns(component, effort, &workloads)?;
     let kib = |workload: &Workload| workload.bytes() as f64 / KIB as f64;
     let each = |index: usize| micros(taken[index]) / kib(&workloads[index]);
     let base = SIZES.iter().position(|kib| *kib == BASE).unwrap_or(0);
@@ -83,13 +78,7 @@ fn lengths(component: &Component, effort: &Effort) -> Result<Vec<Row>> {
     let total = effort.of(10_000).max(LENGTHS[3]);
     let workloads =
         LENGTHS.map(|chunks| Workload::new(format!("{chunks}"), total / chunks, stream_of(chunks)));
-    let taken = best(
-        effort.rounds,
-        workloads.each_ref().map(|workload| {
-            let round = || component.round(workload);
-            Box::new(round) as crate::turns::Contender<'_>
-        }),
-    )?;
+    let taken = in_turns(component, effort, &workloads)?;
     let each = |index: usize| micros(taken[index]) / workloads[index].events.len() as f64;
     let rows = (0..LENGTHS.len())
         .filter(|index| *index != BASE)
@@ -105,6 +94,21 @@ fn lengths(component: &Component, effort: &Effort) -> Result<Vec<Row>> {
             if index > BASE { row.at_most(FLAT) } else { row }
         });
     Ok(rows.collect())
+}
+
+/// The best round of each workload, in seconds.
+fn in_turns<const N: usize>(
+    component: &Component,
+    effort: &Effort,
+    workloads: &[Workload; N],
+) -> Result<[f64; N]> {
+    let steady = Steady::start()?;
+    let mut rounds = Vec::new();
+    for workload in workloads {
+        rounds.push(steady.component(component, workload)?);
+    }
+    let rounds = rounds.try_into();
+    best(effort.rounds, rounds.map_err(|_| anyhow!("a round each"))?)
 }
 
 /// The smallest memory in which an instance holds all open streams, to a MiB.

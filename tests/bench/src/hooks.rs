@@ -7,6 +7,7 @@ use e2e::events::{self, chat_of, stream_of};
 use crate::component::Component;
 use crate::native;
 use crate::row::{Bound, Group, Measured, Row};
+use crate::steady::Steady;
 use crate::turns::best;
 use crate::workload::{KIB, Workload};
 use crate::{Effort, micros};
@@ -30,14 +31,15 @@ pub fn rows(component: &Component, effort: &Effort) -> Result<Vec<Row>> {
         Workload::new("failed call", calls, events::failure),
         Workload::new("embedding", calls, events::embedding),
     ];
+    let steady = Steady::start()?;
     let mut rows = Vec::new();
     for (index, workload) in workloads.iter().enumerate() {
         let what = format!("{}, {} bytes", workload.name, workload.bytes_each());
         let [sandboxed, plain] = best(
             effort.rounds,
             [
-                Box::new(|| component.round(workload)),
-                Box::new(|| native::round(workload)),
+                steady.component(component, workload)?,
+                steady.native(workload)?,
             ],
         )?;
         let each = |time| micros(time) / workload.events.len() as f64;
@@ -60,10 +62,7 @@ pub fn rows(component: &Component, effort: &Effort) -> Result<Vec<Row>> {
 /// What a logger that has run for a while allocates for an event.
 fn allocated(workload: &Workload, what: &str) -> Result<Row> {
     let mut logger = native::logger()?;
-    let mut log = || {
-        let mut events = (0..).zip(&workload.events);
-        events.try_for_each(|(key, event)| native::log(&mut logger, key, event))
-    };
+    let mut log = || native::log_all(&mut logger, workload);
     log()?;
     let (logged, taken) = counts::during(log);
     logged?;

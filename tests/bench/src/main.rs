@@ -15,6 +15,7 @@ mod native;
 mod peers;
 mod row;
 mod start;
+mod steady;
 mod table;
 mod turns;
 mod workload;

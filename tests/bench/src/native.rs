@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use cpu_time::ThreadTime;
 use logger_core::event::{Context, Event, EventKey};
 use logger_core::{FlushMode, Logger};
 
@@ -34,14 +33,10 @@ pub fn log(logger: &mut Logger, key: EventKey, event: &workload::Event) -> Resul
     logger.log(NOW, &event).context("an event was not taken")
 }
 
-/// The CPU time that a fresh logger takes for all events.
-pub fn round(workload: &Workload) -> Result<Duration> {
-    let mut logger = logger()?;
-    let begun = ThreadTime::now();
-    for (key, event) in (0..).zip(&workload.events) {
-        log(&mut logger, key, event)?;
-    }
-    Ok(begun.elapsed())
+/// Logs all events of a workload.
+pub fn log_all(logger: &mut Logger, workload: &Workload) -> Result<()> {
+    let mut events = (0..).zip(&workload.events);
+    events.try_for_each(|(key, event)| log(logger, key, event))
 }
 
 /// The bodies of the requests that would deliver a workload, not compressed.
@@ -51,9 +46,7 @@ pub fn bodies(workload: &Workload, batch: usize) -> Result<Vec<Vec<u8>>> {
     settings["compression"] = "none".into();
     settings["batch_max_spans"] = batch.into();
     logger.configure(&settings.to_string())?;
-    for (key, event) in (0..).zip(&workload.events) {
-        log(&mut logger, key, event)?;
-    }
+    log_all(&mut logger, workload)?;
     logger.prepare(NOW, FlushMode::All);
     let mut bodies = Vec::new();
     while let Some(request) = logger.poll_request(NOW) {

@@ -8,6 +8,8 @@
 mod around;
 mod client;
 
+pub use around::taker;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -48,7 +50,7 @@ pub fn rows(component: &Component, effort: &Effort) -> Result<Vec<Row>> {
     let own = runtime(2)?;
     let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let provider = around.block_on(Provider::start(local, Duration::ZERO))?;
-    let mlflow = around.block_on(around::taker())?;
+    let mlflow = around.block_on(taker())?;
     let plain = own.block_on(around::proxy(&provider.url()))?;
     let settings = settings(&json!({
         "tracking_uri": format!("http://{mlflow}"), "experiment_id": "0",
