@@ -241,7 +241,7 @@ mod tests {
         let changed = policy("true").body(Root::Outputs, body.as_bytes()).unwrap();
         let new = String::from_utf8(changed.bytes.clone()).unwrap();
         for (old, character) in body.char_indices() {
-            let is_outside = old < 6 || old >= body.find('}').unwrap() + 1;
+            let is_outside = old < 6 || old > body.find('}').unwrap();
             let place = changed.place(old);
             assert!(place <= new.len());
             if is_outside {

@@ -31,7 +31,7 @@ use client::Way;
 /// Connections at a time where requests a second are counted.
 const CONNECTIONS: usize = 16;
 
-/// What is compared, in the order of [`start`].
+/// What is compared, in this order.
 const NAMES: [&str; 4] = [
     "a plain proxy",
     "the gateway, not logging",
