@@ -82,7 +82,7 @@ pub fn streamed(said: &str) -> Value {
 /// An experiment's traces, once there are so many.
 pub fn traces(experiment: &str, count: usize) -> Vec<Trace> {
     let mlflow = Mlflow::shared().unwrap();
-    for _ in 0..40 {
+    for _ in 0..240 {
         let traces = mlflow.traces(experiment).unwrap();
         if traces.len() >= count {
             assert_eq!(traces.len(), count, "{traces:#?}");
