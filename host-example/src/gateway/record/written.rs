@@ -80,7 +80,7 @@ impl<'r> Written<'r> {
             (Root::Outputs, &mut self.response),
         ] {
             if let Some(redacted) = policy.body(root, &body.whole()) {
-                *body = Cow::Owned(body.replaced(&redacted));
+                *body = Cow::Owned(body.replaced(redacted));
             }
         }
         if let Some(headers) = fields(policy, &self.start.headers) {
@@ -117,19 +117,22 @@ fn fields(policy: &AtRest, fields: &Fields) -> Option<Fields> {
 
 impl Copied {
     /// The parts of what the body became, each from where it was to where the next one was.
-    fn replaced(&self, redacted: &Redacted) -> Self {
-        let bytes = Bytes::from(redacted.bytes.clone());
-        let mut old = 0;
-        let mut parts = Vec::with_capacity(self.parts.len());
-        for (at, part) in &self.parts {
-            let start = redacted.place(old);
-            old += part.len();
-            parts.push((*at, bytes.slice(start..redacted.place(old))));
-        }
+    fn replaced(&self, redacted: Redacted) -> Self {
+        let ends = self.parts.iter().scan(0, |end, (_, part)| {
+            *end += part.len();
+            Some(redacted.place(*end))
+        });
+        let ends: Vec<_> = ends.collect();
+        let bytes = Bytes::from(redacted.bytes);
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let places = starts.zip(ends.iter().copied());
+        let parts = self.parts.iter().zip(places);
         // What did not come stays as much as it was.
         let missing = self.came - self.kept as u64;
         Self {
-            parts,
+            parts: parts
+                .map(|((at, _), (start, end))| (*at, bytes.slice(start..end)))
+                .collect(),
             kept: bytes.len(),
             came: bytes.len() as u64 + missing,
         }
