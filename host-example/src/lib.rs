@@ -41,6 +41,7 @@ mod outbound;
 mod pending;
 mod plugin;
 pub mod replay;
+mod same_file;
 mod settings;
 pub mod spool;
 mod state;

@@ -20,6 +20,8 @@ mod watched;
 
 /// Ended by a second signal, before all was delivered.
 const CUT_SHORT: u8 = 1;
+/// How long threads may take to end once all has been delivered or kept.
+const LAST: Duration = Duration::from_secs(1);
 /// How often the configuration file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -51,10 +53,21 @@ enum Told {
 pub fn run(options: Options) -> Result<ExitCode> {
     files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads())
         .enable_all()
         .build()
         .context("the runtime did not start")?;
-    runtime.block_on(serve(options))
+    let served = runtime.block_on(serve(options));
+    // A thread that waits for a disk is not waited for.
+    runtime.shutdown_timeout(LAST);
+    served
+}
+
+/// One a core, and one more where there is one core: a thread that writes to a disk that hangs leaves
+/// another for all other calls.
+fn threads() -> usize {
+    let cores = std::thread::available_parallelism();
+    cores.map_or(2, |cores| cores.get().max(2))
 }
 
 async fn serve(options: Options) -> Result<ExitCode> {

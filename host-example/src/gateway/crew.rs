@@ -1,10 +1,11 @@
 //! The workers, each on a thread of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::StartError;
 use super::backlog::Backlog;
@@ -15,6 +16,8 @@ use crate::error::LoggerError;
 use crate::plugin::Plugin;
 use crate::settings::Settings;
 
+/// How long a worker may take to put down what it could not deliver. Where it takes longer, it hangs.
+const GRACE: Duration = Duration::from_secs(1);
 /// By how much logging gives way to the request path where both want the CPU.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
@@ -82,9 +85,12 @@ impl Crew {
         backlog.close();
         let mut lost = 0;
         for ended in self.ended {
-            match ended.await {
-                Ok(calls) => lost += calls,
-                Err(_) => tracing::error!("a thread for logging has ended early"),
+            match timeout_at(until + GRACE, ended).await {
+                Ok(Ok(calls)) => lost += calls,
+                Ok(Err(_)) => tracing::error!("a thread for logging has ended early"),
+                Err(_) => {
+                    tracing::error!("a thread for logging does not end; does the disk answer?")
+                }
             }
         }
         lost
@@ -157,5 +163,25 @@ fn give_way() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(NICE) {
         tracing::debug!("logging keeps the priority of the request path: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::backlog::tests::backlog;
+
+    #[tokio::test]
+    async fn a_worker_that_hangs_holds_up_no_end() {
+        let (until, _until) = watch::channel(None);
+        let (ends, has_ended) = oneshot::channel();
+        let (_hangs, never_ends) = oneshot::channel();
+        let ended = vec![never_ends, has_ended];
+        ends.send(3).unwrap();
+        let crew = Crew { ended, until };
+        let backlog = backlog(1);
+        let stopped = crew.stop(&backlog, Instant::now());
+        let lost = tokio::time::timeout(GRACE * 20, stopped).await;
+        assert_eq!(lost, Ok(3));
     }
 }

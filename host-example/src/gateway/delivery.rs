@@ -48,6 +48,9 @@ use crate::config::{Config, DeadLetter, Queue, Spool as SpoolTable};
 use crate::plugin::Plugin;
 use crate::settings::Settings;
 
+/// How long the disk may take for what is left in memory at the end.
+const LAST: Duration = Duration::from_secs(5);
+
 /// Queue, spool and workers.
 pub struct Delivery {
     backlog: Arc<Backlog>,
@@ -222,7 +225,8 @@ impl Delivery {
     pub async fn drain(self, within: Duration) -> Drained {
         let until = Instant::now() + within;
         let undelivered = self.crew.stop(&self.backlog, until).await;
-        self.keeper.stop().await;
+        let last = until.max(Instant::now()) + LAST;
+        self.keeper.stop(last).await;
         let (spooled, lost) = self.backlog.left();
         Drained {
             undelivered: undelivered + lost,

@@ -3,7 +3,7 @@
 //! `call_id`, `time` and `reason` say what became of it, `event` holds the call as it would have been
 //! logged: what the request was, what the response. The file holds what callers and models said, so it
 //! is its owner's alone. When it has reached half of its bound it becomes `….1`, in the place of the
-//! one before.
+//! one before. Somebody else may move it or remove it at any time: then another is begun.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use super::record::written::Written;
 use super::record::{Copied, Fields};
+use crate::same_file::is_at;
 
 /// At most so much of each body is kept.
 const BODY: usize = 1 << 20;
@@ -68,11 +69,21 @@ impl Letters {
         let mut line = letter(call, reason).to_string();
         line.push('\n');
         let length = line.len() as u64;
-        if open.bytes > 0 && open.bytes + length > self.max_bytes / 2 {
-            std::fs::rename(&self.path, older(&self.path))?;
+        if !is_at(&open.file, &self.path) {
             (open.file, open.bytes) = self::open(&self.path)?;
         }
-        open.file.write_all(line.as_bytes())?;
+        if open.bytes > 0 && open.bytes + length > self.max_bytes / 2 {
+            match std::fs::rename(&self.path, older(&self.path)) {
+                // Somebody has moved it this very moment.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => (open.file, open.bytes) = self::open(&self.path)?,
+            }
+        }
+        if let Err(error) = open.file.write_all(line.as_bytes()) {
+            // Its beginning may be there, and the next line is to be one of its own.
+            let _ = open.file.set_len(open.bytes);
+            return Err(error);
+        }
         open.bytes += length;
         open.known.insert(id);
         Ok(())
@@ -180,80 +191,4 @@ fn body(body: &Copied) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gateway::backlog::tests::{backlog, record};
-    use crate::gateway::record::Record;
-    use crate::gateway::record::written::Redaction;
-
-    fn write(letters: &Letters, record: &Record, reason: &str) {
-        let redaction = Redaction::default();
-        letters.write(&redaction.written(record), reason).unwrap();
-    }
-
-    fn lines(path: &Path) -> Vec<Value> {
-        let text = std::fs::read_to_string(path).unwrap();
-        let lines = text.lines();
-        lines
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn a_letter_tells_the_call_and_the_reason_once() {
-        use std::os::unix::fs::PermissionsExt;
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("letters");
-        let backlog = backlog(1 << 20);
-        let mut record = record(&backlog, 1, 100).unwrap();
-        record
-            .response
-            .add(5, &vec![0xFF; BODY + 1].into(), usize::MAX);
-        let letters = Letters::open(&path, 1 << 30).unwrap();
-        write(&letters, &record, "it says no");
-        write(&letters, &record, "it says no");
-        drop(letters);
-        // A line that was not written to its end is no reason to stop.
-        std::fs::OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .unwrap()
-            .write_all(b"{\"call")
-            .unwrap();
-        write(
-            &Letters::open(&path, 1 << 30).unwrap(),
-            &record,
-            "it says no",
-        );
-        let text = std::fs::read_to_string(&path).unwrap();
-        let line: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-        assert_eq!(text.lines().count(), 2);
-        assert_eq!(
-            (&line["call_id"], &line["reason"]),
-            (&json!("call-1"), &json!("it says no"))
-        );
-        assert_eq!(line["event"]["path"], "/v1/chat/completions");
-        assert_eq!(line["event"]["request"], json!({"text": ""}));
-        assert_eq!(line["event"]["response"]["bytes"], BODY + 1);
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn the_files_stay_within_the_bound() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("letters");
-        let backlog = backlog(1 << 20);
-        let letters = Letters::open(&path, 4000).unwrap();
-        for key in 0..30 {
-            write(&letters, &record(&backlog, key, 100).unwrap(), "no");
-        }
-        let sizes = [&path, &older(&path)].map(|path| std::fs::metadata(path).unwrap().len());
-        assert!(sizes.iter().sum::<u64>() <= 4000, "{sizes:?}");
-        let last = lines(&path).pop().unwrap();
-        assert_eq!(last["call_id"], "call-29");
-        let letters = Letters::open(&path, 4000).unwrap();
-        write(&letters, &record(&backlog, 29, 100).unwrap(), "no");
-        assert_eq!(lines(&path).pop().unwrap(), last);
-    }
-}
+mod tests;

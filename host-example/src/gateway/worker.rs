@@ -132,8 +132,10 @@ impl<F: Sinks> Worker<F> {
                 sleep_until(self.not_before.max(Instant::now() + SHORTEST)).await;
             }
         };
-        // Past that the instance is not usable any more, and not used.
-        let _ = tokio::time::timeout_at(until, all).await;
+        // Past that the instance is not usable any more, and no fresh one is begun.
+        if Instant::now() < until {
+            let _ = tokio::time::timeout_at(until, all).await;
+        }
         self.settled();
         self.backlog.save_at_last(self.held.events_mut());
         let mut lost = 0;

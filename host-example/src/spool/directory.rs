@@ -1,14 +1,15 @@
 //! The spool's directory: whose it is, and what is in it.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
 use super::OpenError;
 use super::segment;
+use crate::same_file::is_at;
 
 /// The file whose lock says that the directory is in use. The lock ends with the process.
 pub(super) const LOCK: &str = "lock";
@@ -44,11 +45,7 @@ impl Directory {
     /// Takes the directory again where somebody has removed the lock.
     pub fn keep(&self) -> Result<(), OpenError> {
         let mut held = self.lock.lock();
-        let place = |file: &Metadata| (file.dev(), file.ino());
-        let own = held.metadata().map(|file| place(&file));
-        let there = std::fs::metadata(self.path.join(LOCK)).map(|file| place(&file));
-        let kept = own.is_ok_and(|own| there.is_ok_and(|there| own == there));
-        if !kept {
+        if !is_at(&held, &self.path.join(LOCK)) {
             *held = lock(&self.path)?;
         }
         Ok(())

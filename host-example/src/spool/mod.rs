@@ -55,9 +55,12 @@ pub(crate) fn lock_file(directory: &Path) -> PathBuf {
     directory.join(directory::LOCK)
 }
 
-/// How long an append waits for another, or a disk may take for one before it is left alone. Long
-/// enough for a machine that is busy with other things.
+/// How long a disk may take for an append before it is left alone. Long enough for a machine that is busy
+/// with other things.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long an append waits for another. Every thread that appends may wait so long before one finds out
+/// that the disk hangs, and what is not written then can be written later.
+const WAIT: Duration = Duration::from_millis(50);
 /// Segments a spool consists of when it is full.
 const SEGMENTS: u64 = 32;
 const SMALLEST_SEGMENT: u64 = 64 << 10;
@@ -81,8 +84,9 @@ pub struct Spool {
     stalled: AtomicBool,
     /// Never held during I/O.
     index: Mutex<Index>,
-    /// Entries that others took the place of, until that is noted.
-    replaced: Mutex<Vec<Ticket>>,
+    /// Entries that are done, as others took their place or the disk did not take that they are, until
+    /// that is noted.
+    unnoted: Mutex<Vec<Ticket>>,
     /// Segments that are kept when they are over, for somebody to look at.
     damaged: Mutex<BTreeSet<u32>>,
 }
@@ -124,7 +128,7 @@ impl Spool {
             max_bytes,
             stalled: AtomicBool::new(false),
             index: Mutex::new(opened.index),
-            replaced: Mutex::new(opened.replaced),
+            unnoted: Mutex::new(opened.replaced),
             damaged: Mutex::new(opened.damaged),
         };
         // What could not be removed is tried again at the next start.
@@ -155,7 +159,7 @@ impl Spool {
         let patience = if self.stalled.load(Relaxed) {
             Duration::ZERO
         } else {
-            PATIENCE
+            WAIT
         };
         let Some(mut writer) = self.writer.try_lock_for(patience) else {
             self.stalled.store(true, Relaxed);
@@ -166,7 +170,7 @@ impl Spool {
         drop(writer);
         if let Some(replaced) = replaces {
             self.index.lock().set(replaced, State::Done);
-            self.replaced.lock().push(replaced);
+            self.unnoted.lock().push(replaced);
         }
         // A failure to remove leaves a file that the next start removes.
         let _ = self.remove_finished(&over);
@@ -214,11 +218,12 @@ impl Spool {
         self.index.lock().set(ticket, State::Waiting)
     }
 
-    /// These entries are done. Where that cannot be written down they come again after a restart.
+    /// These entries are done. Where that cannot be written down it is tried again with the next that
+    /// are; till then they come again after a restart. What fails for one segment is done for the others.
     pub fn settle(&self, tickets: &[Ticket]) -> io::Result<()> {
         let mut offsets: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         // First of all, since what says so otherwise may be removed below.
-        for ticket in std::mem::take(&mut *self.replaced.lock()) {
+        for ticket in std::mem::take(&mut *self.unnoted.lock()) {
             offsets
                 .entry(ticket.segment)
                 .or_default()
@@ -234,16 +239,26 @@ impl Spool {
             }
         }
         let mut over = Vec::new();
-        for (number, offsets) in offsets {
-            if self.index.lock().is_over(number) {
-                over.push(number);
-            } else if self.index.lock().has(number) {
-                segment::write_done(self.path(), number, &offsets)?;
-                let bytes = offsets.len() as u64 * u64::from(DONE);
-                self.index.lock().grow(number, bytes);
+        let mut settled = Ok(());
+        for (segment, offsets) in offsets {
+            if self.index.lock().is_over(segment) {
+                over.push(segment);
+            } else if self.index.lock().has(segment) {
+                let noted = segment::write_done(self.path(), segment, &offsets);
+                if noted.is_ok() {
+                    let bytes = offsets.len() as u64 * u64::from(DONE);
+                    self.index.lock().grow(segment, bytes);
+                } else {
+                    let tickets = offsets.iter().map(|offset| Ticket {
+                        segment,
+                        offset: *offset,
+                    });
+                    self.unnoted.lock().extend(tickets);
+                }
+                settled = settled.and(noted);
             }
         }
-        self.remove_finished(&over)
+        settled.and(self.remove_finished(&over))
     }
 
     /// Waits until the disk has all that was appended.
@@ -275,6 +290,7 @@ impl Spool {
 
     /// Removes those segments of which nothing is left to be done.
     fn remove_finished(&self, numbers: &[u32]) -> io::Result<()> {
+        let mut removed = Ok(());
         for number in numbers {
             let over = {
                 let mut index = self.index.lock();
@@ -285,10 +301,10 @@ impl Spool {
                 over
             };
             if over {
-                self.unlink(*number)?;
+                removed = removed.and(self.unlink(*number));
             }
         }
-        Ok(())
+        removed
     }
 
     /// Removes a segment's files. Without the first the second means nothing.

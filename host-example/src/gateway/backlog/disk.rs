@@ -139,8 +139,11 @@ impl Disk {
                 self.tell(&words);
             }
             AppendError::Suspended => {
-                let words = || "calls are kept in memory alone: the disk is slow".to_owned();
-                self.health().writing.get_or_insert_with(words);
+                let slow = "calls are kept in memory alone for now: the disk is slow";
+                if self.health().writing.is_none() {
+                    self.health().writing = Some(slow.to_owned());
+                    self.tell(slow);
+                }
             }
             // Nothing is wrong with the disk.
             AppendError::Full(_) => self.tell(&format!("a call is kept in memory alone: {error}")),

@@ -106,7 +106,9 @@ impl Backlog {
     pub fn end(&self) {
         self.keep();
         if let Some(disk) = &self.disk {
-            self.save_at_last(&mut self.lock().calls);
+            disk.spool.resume();
+            self.lock().unwritten = true;
+            self.write_unwritten(disk);
             disk.end();
         }
     }
@@ -122,6 +124,7 @@ impl Backlog {
         let kept = disk.map_or(0, |disk| disk.spool.usage().entries);
         let waiting = self.lock();
         let lost = waiting.calls.iter().filter(|call| call.ticket.is_none());
-        (kept, lost.count())
+        // Those that are away are so for good where the disk hangs.
+        (kept, lost.count() + waiting.away)
     }
 }

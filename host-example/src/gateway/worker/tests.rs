@@ -315,3 +315,23 @@ async fn what_the_disk_did_not_take_is_written_at_last() {
     drop((worker, backlog));
     assert_eq!(spooled(&directory, 1 << 20, 1 << 20).left(), (3, 0));
 }
+
+#[tokio::test]
+async fn no_instance_is_begun_when_the_time_is_up() {
+    let played = Played::default();
+    played.0.lock().unwrap().traps = u32::MAX;
+    let backlog = backlog(1000);
+    backlog.push(record(&backlog, 1, 100).unwrap());
+    let (_settings, receiver) = watch::channel(Settings::default());
+    let worker = Worker::start(
+        played.clone(),
+        receiver,
+        backlog.clone(),
+        Metrics::new(),
+        1000,
+    );
+    let mut worker = worker.await.unwrap();
+    worker.held.add(backlog.take().await.unwrap());
+    assert_eq!(worker.close(Instant::now()).await, 1);
+    assert_eq!(played.0.lock().unwrap().instances, 1);
+}

@@ -166,3 +166,47 @@ fn a_lock_that_somebody_removes_is_taken_again() {
     let told = spool.keep_lock().unwrap_err().to_string();
     assert!(told.contains("in use by another gateway"), "{told}");
 }
+
+#[test]
+fn a_segment_whose_notes_cannot_be_written_keeps_no_other_from_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let (spool, _) = Spool::open(path, MAX_BYTES).unwrap();
+    let body = [0; 30_000];
+    let tickets = [(); 4].map(|()| spool.append(&[&body], None).unwrap());
+    assert_eq!(tickets.map(|ticket| ticket.segment), [1, 1, 2, 2]);
+    let in_the_way = segment::done(path, 1);
+    std::fs::create_dir(&in_the_way).unwrap();
+    spool.settle(&[tickets[0], tickets[2]]).unwrap_err();
+    assert_eq!(segment::read_done(path, 2).unwrap(), [tickets[2].offset]);
+    // What was not noted is noted with what is done next.
+    std::fs::remove_dir(&in_the_way).unwrap();
+    spool.settle(&[]).unwrap();
+    drop(spool);
+    let (spool, found) = Spool::open(path, MAX_BYTES).unwrap();
+    assert_eq!(found.entries, 2);
+    assert_eq!(spool.take_before(None), Some(tickets[1]));
+}
+
+#[test]
+fn nobody_waits_long_for_a_disk_that_hangs() {
+    let directory = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(directory.path(), MAX_BYTES).unwrap();
+    std::thread::scope(|scope| {
+        let hangs = spool.writer.lock();
+        let (append, appended) = std::sync::mpsc::channel();
+        for _ in 0..2 {
+            let append = append.clone();
+            scope.spawn(|| {
+                let append = append;
+                append.send(spool.append(&[b"one"], None)).unwrap();
+            });
+        }
+        for _ in 0..2 {
+            let told = appended.recv_timeout(PATIENCE / 2).unwrap();
+            assert!(matches!(told, Err(AppendError::Suspended)), "{told:?}");
+        }
+        drop(hangs);
+    });
+    spool.append(&[b"two"], None).unwrap();
+}
