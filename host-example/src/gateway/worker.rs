@@ -122,19 +122,9 @@ impl<F: Sinks> Worker<F> {
     /// Delivers what is held until this time, and answers how many calls are lost with this process:
     /// could not be delivered, and are in no spool.
     pub async fn close(&mut self, until: Instant) -> usize {
-        let all = async {
-            loop {
-                self.log_held().await;
-                self.flush(FlushMode::Close).await;
-                if self.held.is_empty() {
-                    return;
-                }
-                sleep_until(self.not_before.max(Instant::now() + SHORTEST)).await;
-            }
-        };
         // Past that the instance is not usable any more, and no fresh one is begun.
         if Instant::now() < until {
-            let _ = tokio::time::timeout_at(until, all).await;
+            let _ = tokio::time::timeout_at(until, self.deliver()).await;
         }
         self.settled();
         self.backlog.save_at_last(self.held.events_mut());
@@ -147,6 +137,18 @@ impl<F: Sinks> Worker<F> {
             }
         }
         lost
+    }
+
+    /// Delivers what is held.
+    async fn deliver(&mut self) {
+        loop {
+            self.log_held().await;
+            self.flush(FlushMode::Close).await;
+            if self.held.is_empty() {
+                return;
+            }
+            sleep_until(self.not_before.max(Instant::now() + SHORTEST)).await;
+        }
     }
 
     async fn next(&mut self) -> Next {

@@ -196,11 +196,8 @@ fn nobody_waits_long_for_a_disk_that_hangs() {
         let hangs = spool.writer.lock();
         let (append, appended) = std::sync::mpsc::channel();
         for _ in 0..2 {
-            let append = append.clone();
-            scope.spawn(|| {
-                let append = append;
-                append.send(spool.append(&[b"one"], None)).unwrap();
-            });
+            let (append, spool) = (append.clone(), &spool);
+            scope.spawn(move || append.send(spool.append(&[b"one"], None)).unwrap());
         }
         for _ in 0..2 {
             let told = appended.recv_timeout(PATIENCE / 2).unwrap();
