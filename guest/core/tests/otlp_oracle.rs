@@ -2,8 +2,11 @@
 
 mod support;
 
+use logger_core::otlp::response::{PartialSuccess, partial_success};
 use logger_core::otlp::{SpanHead, SpanWriter, Status, request};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use proptest::prelude::*;
@@ -140,5 +143,29 @@ proptest! {
         prop_assert_eq!(&scope_spans.scope.as_ref().unwrap().name, "logger-core");
         let read_names: Vec<_> = scope_spans.spans.iter().map(|span| span.name.clone()).collect();
         prop_assert_eq!(read_names, names);
+    }
+
+    #[test]
+    fn what_a_receiver_refused_is_read(refused in any::<Option<(i64, String)>>(), cut in any::<prop::sample::Index>()) {
+        let partial_success_sent = refused.clone().map(|(rejected_spans, error_message)| ExportTracePartialSuccess {
+            rejected_spans,
+            error_message,
+        });
+        let answer = ExportTraceServiceResponse { partial_success: partial_success_sent }.encode_to_vec();
+        let expected = refused.map(|(rejected, error_message)| PartialSuccess {
+            rejected_spans: rejected.cast_unsigned(),
+            error_message,
+        });
+        prop_assert_eq!(partial_success(&answer), expected);
+        partial_success(&answer[..cut.index(answer.len() + 1)]);
+    }
+
+    #[test]
+    fn any_answer_can_be_read(answer in prop::collection::vec(any::<u8>(), 0..200)) {
+        let expected = ExportTraceServiceResponse::decode(answer.as_slice()).ok();
+        let read = partial_success(&answer);
+        if let Some(partial) = expected.and_then(|answer| answer.partial_success) {
+            prop_assert_eq!(read.map(|partial| partial.rejected_spans), Some(partial.rejected_spans.cast_unsigned()));
+        }
     }
 }

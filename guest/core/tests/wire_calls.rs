@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use logger_core::event::{CallStart, Context};
+use logger_core::event::{CallStart, Context, EventError};
 use logger_core::{FlushMode, Logger};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value, json};
@@ -332,4 +332,34 @@ fn an_open_stream_holds_its_answer_and_not_its_bytes() {
     }
     let held = logger.stats().queued_bytes;
     assert!(held < passed / 5, "{held} of {passed}");
+}
+
+#[test]
+fn a_call_begins_while_there_is_room_for_its_response_or_nothing_to_send() {
+    let mut logger = logger(json!({"queue_max_bytes": 80_000}));
+    let answer =
+        json!({"choices": [{"message": {"role": "assistant", "content": "x".repeat(9_000)}}]});
+    let answer = answer.to_string();
+    let mut begun = 0;
+    let refused = loop {
+        let request = start(vec![], br#"{"model":"m","messages":[]}"#);
+        let call = match logger.begin_call(NOW, &request) {
+            Ok(call) => call,
+            Err(error) => break error,
+        };
+        logger.response_head(call, START + 1, 200, &[]).unwrap();
+        logger
+            .response_chunk(call, START + 1, answer.as_bytes())
+            .unwrap();
+        logger.finish_call(NOW, call, START + 2).unwrap();
+        begun += 1;
+    };
+    assert!(matches!(refused, EventError::QueueFull), "{refused}");
+    let spans = support::spans(&mut logger);
+    assert_eq!((spans.len(), begun >= 6), (begun, true));
+    for span in spans {
+        let content = content(&span);
+        assert_eq!(content.as_str().map(str::len), Some(9_000));
+    }
+    begin(&mut logger);
 }

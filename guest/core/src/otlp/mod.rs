@@ -7,6 +7,7 @@
 
 pub mod protobuf;
 pub mod request;
+pub mod response;
 mod span;
 
 pub use span::{Attributes, SpanHead, SpanWriter, Status};

@@ -79,6 +79,11 @@ impl Outbox {
                     None => self.refused(batch, &reason, stats),
                 }
             }
+            Verdict::PartlyRefused(reason) => {
+                server.backoff.reset(now);
+                lane.backoff.reset(now);
+                self.refused(batch, &reason, stats);
+            }
             Verdict::Faulty(obstacle) => {
                 stats.requests_failed += 1;
                 server.backoff.fail(now, obstacle, &mut self.random);

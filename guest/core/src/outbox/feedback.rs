@@ -143,7 +143,7 @@ impl Outbox {
                 server.backoff.reset(now);
                 self.assessed(&assessment);
             }
-            Verdict::Refused(reason) => {
+            Verdict::Refused(reason) | Verdict::PartlyRefused(reason) => {
                 server.backoff.reset(now);
                 self.release(assessment.held());
                 self.refuse(vec![assessment.key], reason);

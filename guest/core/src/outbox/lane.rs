@@ -83,6 +83,8 @@ pub(super) struct Lane {
     pub experiment: Experiment,
     /// Whether the settings name the experiment, and not an event.
     pub configured: bool,
+    /// When it was last pushed to.
+    pub used: Duration,
     pub lookup: Lookup,
     pub backoff: Backoff,
     pub ready: VecDeque<Batch>,
@@ -105,6 +107,7 @@ impl Lane {
             lookup: Lookup::new(&experiment, protocol),
             experiment,
             configured,
+            used: Duration::ZERO,
             backoff: Backoff::default(),
             ready: VecDeque::new(),
             filling: VecDeque::new(),
@@ -114,6 +117,7 @@ impl Lane {
     }
 
     pub fn push(&mut self, now: Duration, span: Span) {
+        self.used = now;
         if self.filling.is_empty() {
             self.filling_since = now;
         }
@@ -124,6 +128,11 @@ impl Lane {
     pub fn spans(&self) -> usize {
         let ready = self.ready.iter().map(|batch| batch.spans.len());
         self.filling.len() + ready.sum::<usize>()
+    }
+
+    /// Whether nothing waits in it.
+    pub fn is_empty(&self) -> bool {
+        self.filling.is_empty() && self.ready.is_empty()
     }
 
     /// Whether a span of the trace waits.

@@ -27,6 +27,9 @@ use clock::Clock;
 use lane::{Batch, Lane, Span};
 use verdict::Obstacle;
 
+/// So many lanes are kept though nothing waits in them, with what is known of their experiments.
+const LANES_KEPT: usize = 64;
+
 /// Names a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneId(usize);
@@ -126,8 +129,35 @@ impl Outbox {
         }
         let protocol = settings.map_or_else(Protocol::default, |settings| settings.protocol);
         let lane = Lane::new(server, experiment.clone(), configured, protocol);
+        if let Some(id) = self.spare_lane()
+            && let Some(spare) = self.lanes.get_mut(id.0)
+        {
+            *spare = lane;
+            return id;
+        }
         self.lanes.push(lane);
         LaneId(self.lanes.len() - 1)
+    }
+
+    /// The lane that has gone unused for longest, where there are many: those whom calls name their experiments may name
+    /// ever new ones.
+    fn spare_lane(&self) -> Option<LaneId> {
+        if self.lanes.len() < LANES_KEPT {
+            return None;
+        }
+        let lanes = self.lanes.iter().enumerate();
+        let spare = lanes.filter(|(index, lane)| {
+            !lane.configured && lane.is_empty() && !self.is_in_flight(LaneId(*index))
+        });
+        let oldest = spare.min_by_key(|(_, lane)| lane.used);
+        oldest.map(|(index, _)| LaneId(index))
+    }
+
+    fn is_in_flight(&self, id: LaneId) -> bool {
+        self.in_flight.values().any(|request| match request {
+            InFlight::Lookup(lane) | InFlight::Batch(lane, _) => *lane == id,
+            InFlight::Feedback(_) => false,
+        })
     }
 
     /// Queues a call's spans.

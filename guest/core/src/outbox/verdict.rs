@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::otlp::response::{PartialSuccess, partial_success};
 use crate::report::Cause;
 use crate::settings::{Protocol, Server};
 use crate::transport::{Response, TransportError};
@@ -48,6 +49,8 @@ pub(super) enum Verdict {
     Delivered,
     /// Something in it is unacceptable, and will be again.
     Refused(String),
+    /// Part of it is stored and another refused; nobody knows which, and none may be sent again.
+    PartlyRefused(String),
     /// The server failed over it: something in it may be the reason.
     Faulty(Obstacle),
     /// Nothing is wrong with it.
@@ -64,7 +67,12 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
     match response.status {
         // A login page, or whatever else stands where the server should: nothing is stored.
         200..=299 if is_page(response) => Verdict::Later(misconfigured(response, server)),
-        200..=299 => Verdict::Delivered,
+        200..=299 => match partial_success(&response.body) {
+            Some(partial) if partial.rejected_spans > 0 => {
+                Verdict::PartlyRefused(refused_part(&partial, server))
+            }
+            _ => Verdict::Delivered,
+        },
         404 if server.protocol == Protocol::Mlflow && names_experiment(response) => {
             Verdict::NoExperiment(Obstacle::new(
                 Cause::Misconfigured,
@@ -90,6 +98,14 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
         // What is no status of HTTP comes from something broken on the way.
         _ => Verdict::Faulty(unavailable(response, server)),
     }
+}
+
+fn refused_part(partial: &PartialSuccess, server: &Server) -> String {
+    let said = one_line(&partial.error_message);
+    format!(
+        "{} refused {} spans of the batch that this one was in, and does not say which: {said}",
+        server.tracking_uri, partial.rejected_spans
+    )
 }
 
 fn names_experiment(response: &Response) -> bool {
@@ -140,17 +156,21 @@ pub(super) fn misconfigured(response: &Response, server: &Server) -> Obstacle {
 
 /// What the server said, in one line.
 pub(super) fn told(response: &Response, server: &Server) -> String {
-    const MOST: usize = 300;
-    let body = String::from_utf8_lossy(&response.body);
-    let words: Vec<_> = body.split_whitespace().collect();
-    let mut text: String = words.join(" ").chars().take(MOST).collect();
-    if text.is_empty() {
-        text.push_str("nothing more");
-    }
+    let said = one_line(&String::from_utf8_lossy(&response.body));
     format!(
-        "{} answered {}: {text}",
+        "{} answered {}: {said}",
         server.tracking_uri, response.status
     )
+}
+
+fn one_line(text: &str) -> String {
+    const MOST: usize = 300;
+    let words: Vec<_> = text.split_whitespace().collect();
+    let mut line: String = words.join(" ").chars().take(MOST).collect();
+    if line.is_empty() {
+        line.push_str("nothing more");
+    }
+    line
 }
 
 /// `Retry-After` in seconds; see [`crate::transport::retry_after`]. Capped at ten minutes.

@@ -79,10 +79,14 @@ enum Ending<'e> {
 }
 
 impl Logger {
-    /// Begins a call; the number names it from then on.
+    /// Begins a call; the number names it from then on. While spans wait to be sent, some of the queue has to be free for the
+    /// response.
     pub fn begin_call(&mut self, now: Duration, start: &CallStart<'_>) -> Result<u64, EventError> {
         self.make_room(now, start.body.len())?;
         let room = self.room()?;
+        if self.outbox.spans() > 0 && room.saturating_sub(start.body.len()) < self.reserve()? {
+            return Err(EventError::QueueFull);
+        }
         let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
         let call = WireCall::new(start, room, &settings.clients);
         let number = self.next_call;
@@ -145,6 +149,12 @@ impl Logger {
             call.last = at;
             call.response.gap(bytes);
         })
+    }
+
+    /// What a call that begins leaves of the queue for its response, so that it is not cut: an eighth of the queue.
+    fn reserve(&self) -> Result<usize, EventError> {
+        let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
+        Ok(settings.delivery.queue_max_bytes / 8)
     }
 
     /// How many bytes more may be held.

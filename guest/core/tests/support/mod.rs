@@ -160,3 +160,12 @@ pub fn attribute(span: &Span, key: &str) -> Option<Json> {
         Some(other) => panic!("unexpected value {other:?}"),
     })
 }
+
+/// The keys of what was delivered.
+pub fn keys(report: &Report) -> Vec<u64> {
+    report
+        .delivered
+        .iter()
+        .flat_map(|delivery| delivery.keys.clone())
+        .collect()
+}
