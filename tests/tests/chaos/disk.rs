@@ -71,12 +71,9 @@ fn delivered(
 ) -> Result<usize> {
     proxy.heal();
     let gateway = stage.start()?;
-    eventually("an empty spool", || {
-        Ok(gateway.metric("gateway_spool_calls")? == 0.0)
-    })?;
+    gateway.empties_its_spool()?;
     ensure!(gateway.stop()?.success());
-    let stored = Stored::wait(Mlflow::shared()?, name, sent)?;
-    stored.check_exactly(sent)?;
+    let stored = Stored::exactly(Mlflow::shared()?, name, sent)?;
     Ok(stored.len())
 }
 
@@ -185,9 +182,7 @@ fn a_spool_that_is_full() -> Result<()> {
     ensure!(most <= gateway.metric("gateway_spool_max_bytes")?, "{most}");
     ensure!(gateway.said().contains("`spool.max_bytes`"));
     proxy.heal();
-    eventually("an empty spool", || {
-        Ok(gateway.metric("gateway_spool_calls")? == 0.0)
-    })?;
+    gateway.empties_its_spool()?;
     let dropped = gateway.logged("Dropped")?;
     ensure!(gateway.stop()?.success());
     let stored = Stored::read(mlflow, name)?;
@@ -240,15 +235,12 @@ fn a_file_that_is_cut_short() -> Result<()> {
         let gateway = stage.start()?;
         let told = gateway.said().contains("was not written whole");
         ensure!(told == (length > before.1), "{}", gateway.said());
-        eventually("an empty spool", || {
-            Ok(gateway.metric("gateway_spool_calls")? == 0.0)
-        })?;
+        gateway.empties_its_spool()?;
         ensure!(gateway.logged("Delivered")? == whole.len());
         ensure!(gateway.stop()?.success());
         expected.extend(whole);
     }
-    let stored = Stored::wait(mlflow, name, &expected)?;
-    stored.check_exactly(&expected)?;
+    let stored = Stored::exactly(mlflow, name, &expected)?;
     println!(
         "count: {name}: {CUTS} files cut at {CUTS} places of their last call; the other {} calls are in MLflow once each",
         stored.len()
@@ -285,11 +277,8 @@ fn two_gateways_on_one_spool() -> Result<()> {
     first.kill()?;
     let second = stage.start()?;
     sent.extend(second.calls("after", CALLS)?);
-    eventually("an empty spool", || {
-        Ok(second.metric("gateway_spool_calls")? == 0.0)
-    })?;
-    let stored = Stored::wait(mlflow, name, &sent)?;
-    stored.check_exactly(&sent)?;
+    second.empties_its_spool()?;
+    let stored = Stored::exactly(mlflow, name, &sent)?;
     println!(
         "count: {name}: the second is refused; {} sent, {} in MLflow once each",
         sent.len(),

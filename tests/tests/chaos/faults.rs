@@ -41,11 +41,8 @@ fn overcome(
     let met = proxy.faults();
     proxy.heal();
     sent.extend(gateway.calls(&format!("{name}-after"), CALLS)?);
-    eventually("all deliveries", || {
-        Ok(gateway.logged("Delivered")? >= sent.len())
-    })?;
-    let stored = Stored::wait(mlflow, name, &sent)?;
-    stored.check_exactly(&sent)?;
+    gateway.delivers(sent.len())?;
+    let stored = Stored::exactly(mlflow, name, &sent)?;
     ensure!(gateway.logged("Delivered")? == sent.len() && gateway.logged("Refused")? == 0);
     println!(
         "count: {name}: {} sent, {} in MLflow once each, {met} requests met the fault",
@@ -100,8 +97,7 @@ fn too_large() -> Result<()> {
     let mut stage = Stage::new(&proxy.url(), name, "", "flush_interval_ms = 2000")?;
     let gateway = stage.start()?;
     let sent = gateway.calls(name, 2 * CALLS)?;
-    let stored = Stored::wait(mlflow, name, &sent)?;
-    stored.check_exactly(&sent)?;
+    let stored = Stored::exactly(mlflow, name, &sent)?;
     ensure!(proxy.faults() > 0, "no batch was ever too large");
     println!(
         "count: {name}: {} sent, {} in MLflow once each, {} batches too large",

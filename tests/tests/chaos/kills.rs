@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use e2e::Mlflow;
 
 use crate::crowd::Crowd;
-use crate::play::{SOON, Stage, Stored, eventually, seed};
+use crate::play::{SOON, Stage, Stored, seed};
 
 /// Kills while clients call.
 const KILLS: usize = 50;
@@ -51,9 +51,7 @@ fn fifty_kills_under_load() -> Result<()> {
     let gateway = stage.start()?;
     let recovered = gateway.metric("gateway_spool_recovered_total")?;
     ensure!(recovered > 0.0, "no kill left anything to be delivered");
-    eventually("an empty spool", || {
-        Ok(gateway.metric("gateway_spool_calls")? == 0.0)
-    })?;
+    gateway.empties_its_spool()?;
     ensure!(gateway.logged("Refused")? == 0 && gateway.logged("Dropped")? == 0);
     ensure!(gateway.stop()?.success());
     ensure!(

@@ -32,12 +32,9 @@ fn mlflow_started_after_the_calls() -> Result<()> {
     })?;
     ensure!(gateway.logged("Delivered")? == 0);
     mlflow.revive()?;
-    eventually("deliveries", || {
-        Ok(gateway.logged("Delivered")? >= sent.len())
-    })?;
+    gateway.delivers(sent.len())?;
     ensure!(gateway.stop()?.success());
-    let stored = Stored::wait(&mlflow, name, &sent)?;
-    stored.check_exactly(&sent)?;
+    let stored = Stored::exactly(&mlflow, name, &sent)?;
     println!(
         "count: {name}: {} sent while MLflow was down, {} in MLflow once each",
         sent.len(),
@@ -88,12 +85,9 @@ fn mlflow_restarted_ten_times_under_load() -> Result<()> {
     ensure!(failed > 0.0, "no request met a server that was away");
     let waited = calls.complete.len();
     sent.extend(calls.complete);
-    eventually("deliveries", || {
-        Ok(gateway.logged("Delivered")? >= sent.len())
-    })?;
+    gateway.delivers(sent.len())?;
     ensure!(gateway.stop()?.success());
-    let stored = Stored::wait(&mlflow, name, &sent)?;
-    stored.check_exactly(&sent)?;
+    let stored = Stored::exactly(&mlflow, name, &sent)?;
     println!(
         "count: {name}: {CALLS} sent while MLflow was away, {waited} while it was killed and started {RESTARTS} times; {} in \
          MLflow once each",

@@ -229,6 +229,18 @@ impl Running {
         self.serving.kill().map(drop)
     }
 
+    /// Waits until it has delivered so many calls.
+    pub fn delivers(&self, calls: usize) -> Result<()> {
+        eventually("all deliveries", || Ok(self.logged("Delivered")? >= calls))
+    }
+
+    /// Waits until nothing is left in its spool.
+    pub fn empties_its_spool(&self) -> Result<()> {
+        eventually("an empty spool", || {
+            Ok(self.metric("gateway_spool_calls")? == 0.0)
+        })
+    }
+
     /// Makes so many calls, some of them streamed, and expects each to be answered whole.
     pub fn calls(&self, name: &str, count: usize) -> Result<BTreeSet<String>> {
         let mut markers = BTreeSet::new();
@@ -345,6 +357,13 @@ impl Stored {
             );
             std::thread::sleep(Duration::from_secs(1));
         }
+    }
+
+    /// Waits until these calls are there, each once and no other.
+    pub fn exactly(mlflow: &Mlflow, experiment: &str, expected: &BTreeSet<String>) -> Result<Self> {
+        let stored = Self::wait(mlflow, experiment, expected)?;
+        stored.check_exactly(expected)?;
+        Ok(stored)
     }
 
     /// How many calls there are.

@@ -37,8 +37,7 @@ fn every_hundredth_call_is_poison() -> Result<()> {
         Ok(gateway.logged("Delivered")? + gateway.logged("Refused")? >= CALLS)
     })?;
     ensure!(gateway.logged("Refused")? == poison.len());
-    let stored = Stored::wait(mlflow, name, &sent)?;
-    stored.check_exactly(&sent)?;
+    let stored = Stored::exactly(mlflow, name, &sent)?;
     let letters = fs::read_to_string(stage.spool().join("dead-letters.jsonl"))?;
     let letters: Vec<Value> = letters
         .lines()
