@@ -23,13 +23,19 @@ pub enum Outcome {
 
 /// A chat call through the gateway at `url`, below the prefix `/openai`, whose text is the marker.
 pub fn chat(url: &str, marker: &str, streamed: bool) -> Outcome {
+    chat_by(url, "/openai", marker, streamed)
+}
+
+/// A chat call by the way of this prefix.
+pub fn chat_by(url: &str, prefix: &str, marker: &str, streamed: bool) -> Outcome {
+    let path = format!("{prefix}/v1/chat/completions");
     let body = json!({
         "model": "gpt-4o-mini",
         "messages": [{"role": "user", "content": marker}],
         "stream": streamed,
     });
     let began = Instant::now();
-    match post(url, "/openai/v1/chat/completions", &body.to_string()) {
+    match post(url, &path, &body.to_string()) {
         Ok(response) if response.second() == "200" => Outcome::Complete(began.elapsed()),
         _ => Outcome::Cut,
     }

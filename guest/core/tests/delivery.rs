@@ -4,8 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use logger_core::report::Report;
-use logger_core::transport::{Method, TransportError};
+use logger_core::transport::Method;
 use logger_core::{FlushMode, Logger};
 use serde_json::json;
 use support::*;
@@ -304,7 +303,7 @@ fn what_is_queued_goes_to_where_it_was_bound() {
 fn who_names_ever_new_experiments_makes_nothing_grow() {
     let mut logger = logger(json!({}));
     let mut lookups = Vec::new();
-    let mut call = |logger: &mut Logger, key: u64, experiment: &str| {
+    let call = |logger: &mut Logger, key: u64, experiment: &str| {
         let payload = payload(&key.to_string()).to_string();
         let mut event = event(logger_core::event::Hook::Success, key, &payload);
         event.context.experiment = Some(experiment);

@@ -4,9 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use logger_core::report::Report;
-use logger_core::transport::{Method, TransportError};
-use logger_core::{FlushMode, Logger};
+use logger_core::FlushMode;
+use logger_core::report::Cause;
+use logger_core::transport::TransportError;
 use serde_json::json;
 use support::*;
 

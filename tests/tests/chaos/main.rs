@@ -4,8 +4,7 @@
 //! They take minutes, so that they are run by `cargo xtask test` and `cargo xtask test --only chaos`, or by
 //! `cargo test --release -p e2e --test chaos -- --ignored`, and not with the other tests of this crate.
 //!
-//! What is random follows from a seed, which is printed; `CHAOS_SEED` sets it. `CHAOS_LONG=1` has the tests
-//! take the time that they are about: an overload of a minute instead of seconds.
+//! What is random follows from a seed, which is printed; `CHAOS_SEED` sets it.
 
 mod clock;
 mod crowd;

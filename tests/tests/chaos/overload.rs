@@ -9,13 +9,15 @@ use e2e::Mlflow;
 use e2e::faults::{Fault, Proxy};
 use e2e::load::{self, Outcome};
 
-use crate::play::{Stage, Stored, eventually, long, marker};
+use crate::play::{Stage, Stored, eventually, marker};
 
 /// Bytes of calls that the gateway may hold.
 const QUEUE: u64 = 4 << 20;
 /// What its memory may grow by under load: the queue, as much again for what two instances make of the calls
 /// that they hold, connections, and what the allocator keeps.
 const BOUND: u64 = 2 * QUEUE + (40 << 20);
+/// How long that goes on.
+const TIME: Duration = Duration::from_secs(60);
 /// What a text of a call is filled up to.
 const TEXT: usize = 8 << 10;
 /// Requests to MLflow are held up by that much for each call in them.
@@ -25,7 +27,6 @@ const PER_CALL: Duration = Duration::from_millis(500);
 #[ignore = "takes long: cargo xtask test --only chaos"]
 fn ten_times_what_mlflow_takes() -> Result<()> {
     let name = "overload";
-    let time = Duration::from_secs(if long() { 60 } else { 8 });
     let mlflow = Mlflow::shared()?;
     let proxy = Proxy::start(mlflow.address())?;
     proxy.plan(|request| {
@@ -38,24 +39,21 @@ fn ten_times_what_mlflow_takes() -> Result<()> {
     // Where the plugin was compiled just now, that took more than all that comes.
     let idle = gateway.forget_peak_memory()?;
 
-    // Calls that are logged and calls that are not, in turn: what slows the machine down slows both.
+    // Calls that are logged and calls that are not, in turn: what slows the machine down slows both. Every
+    // second pair of them is streamed.
     let filling = "x".repeat(TEXT);
     let sent = AtomicUsize::new(0);
     let began = Instant::now();
     let times = std::thread::scope(|scope| {
         let work = || {
             let (mut logged, mut unlogged) = (Vec::new(), Vec::new());
-            while began.elapsed() < time {
-                let marker = format!("{}{filling}", marker(name, sent.fetch_add(1, SeqCst)));
-                logged.push(timed(gateway.url(), &marker)?);
-                let body = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": marker}]});
-                let before = Instant::now();
-                load::post(
-                    gateway.url(),
-                    "/unlogged/v1/chat/completions",
-                    &body.to_string(),
-                )?;
-                unlogged.push(before.elapsed());
+            while began.elapsed() < TIME {
+                let number = sent.fetch_add(1, SeqCst);
+                let streamed = number % 4 >= 2;
+                let marker = format!("{}{filling}", marker(name, number));
+                let times = |prefix| timed(gateway.url(), prefix, &marker, streamed);
+                logged.push((streamed, times("/openai")?));
+                unlogged.push((streamed, times("/unlogged")?));
             }
             anyhow::Ok((logged, unlogged))
         };
@@ -66,9 +64,11 @@ fn ten_times_what_mlflow_takes() -> Result<()> {
             logged.extend(times.0);
             unlogged.extend(times.1);
         }
-        anyhow::Ok((median(logged), median(unlogged)))
+        anyhow::Ok((logged, unlogged))
     });
     let (logged, unlogged) = times?;
+    let ratios =
+        [false, true].map(|streamed| median(&logged, streamed) / median(&unlogged, streamed));
     let sent = sent.into_inner();
     let seconds = began.elapsed().as_secs();
     let grown = gateway.peak_memory()?.saturating_sub(idle);
@@ -85,10 +85,9 @@ fn ten_times_what_mlflow_takes() -> Result<()> {
         "told {told} times in {seconds} s"
     );
     ensure!(grown < BOUND, "memory grew by {grown} bytes");
-    let ratio = logged.as_secs_f64() / unlogged.as_secs_f64();
     ensure!(
-        ratio < 3.0,
-        "a call that is logged takes {ratio:.2} times as long"
+        ratios.iter().all(|ratio| *ratio < 3.0),
+        "calls that are logged take {ratios:.2?} times as long"
     );
 
     proxy.heal();
@@ -106,23 +105,30 @@ fn ten_times_what_mlflow_takes() -> Result<()> {
     println!(
         "count: {name}: {sent} sent in {seconds} s, of which MLflow took {taken} meanwhile; {} in MLflow once each, {dropped} \
          dropped and told {told} times; \
-         memory grew by {} KiB from {} KiB, bound {} KiB; a logged call takes {ratio:.2} times an unlogged one's time",
+         memory grew by {} KiB from {} KiB, bound {} KiB; a logged call takes {:.2} times an unlogged one's time, a stream {:.2} times",
         stored.len(),
         grown >> 10,
         idle >> 10,
         BOUND >> 10,
+        ratios[0],
+        ratios[1],
     );
     Ok(())
 }
 
-fn timed(url: &str, marker: &str) -> Result<Duration> {
-    match load::chat(url, marker, false) {
+fn timed(url: &str, prefix: &str, marker: &str, streamed: bool) -> Result<Duration> {
+    match load::chat_by(url, prefix, marker, streamed) {
         Outcome::Complete(time) => Ok(time),
         Outcome::Cut => anyhow::bail!("a call was cut off"),
     }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+/// The median in seconds of those that were streamed, or of those that were not.
+fn median(times: &[(bool, Duration)], streamed: bool) -> f64 {
+    let times = times.iter().filter(|(was, _)| *was == streamed);
+    let mut times: Vec<_> = times.map(|(_, time)| *time).collect();
     times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+    times
+        .get(times.len() / 2)
+        .map_or(f64::NAN, Duration::as_secs_f64)
 }
