@@ -1,6 +1,8 @@
-//! The encoder of OTLP, with prost and `opentelemetry-proto` as the oracle.
+//! The encoder of OTLP, and what is read of answers, with prost and `opentelemetry-proto` as the oracle.
 
+use logger_core::otlp::response::partial_success;
 use logger_core::otlp::{SpanHead, SpanWriter, Status};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
@@ -9,6 +11,32 @@ use crate::Bytes;
 
 /// Runs an input.
 pub fn run(data: &[u8]) {
+    read(data);
+    write(data);
+}
+
+/// What prost would have written so says the same here.
+fn read(data: &[u8]) {
+    let read = partial_success(data);
+    let Ok(answer) = ExportTraceServiceResponse::decode(data) else {
+        return;
+    };
+    if answer.encode_to_vec() == data {
+        let expected = answer.partial_success;
+        let expected = expected.map(|partial| {
+            (
+                partial.rejected_spans.cast_unsigned(),
+                partial.error_message,
+            )
+        });
+        assert_eq!(
+            read.map(|read| (read.rejected_spans, read.error_message)),
+            expected
+        );
+    }
+}
+
+fn write(data: &[u8]) {
     let mut input = Bytes(data);
     let mut number = || u64::from_le_bytes(std::array::from_fn(|_| input.byte()));
     let (start, end, id) = (number(), number(), number());

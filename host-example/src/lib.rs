@@ -25,6 +25,11 @@
 
 #![forbid(unsafe_code)]
 
+/// The page's programs compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/rust.md")]
+struct Page;
+
 pub mod bindings;
 pub mod blocking;
 mod call;

@@ -61,14 +61,20 @@ impl Package {
         Ok(())
     }
 
-    /// The package as npm would publish it, installed into a directory of its own beside others of the registry.
-    pub fn installed(&self, directory: &Path, others: &[&str]) -> Result<()> {
+    /// The package as npm would publish it, in this directory.
+    pub fn pack(&self, directory: &Path) -> Result<PathBuf> {
         let mut pack = self.npm(&["pack", "--silent", "--pack-destination"]);
         let output = pack.arg(directory).output()?;
         if !output.status.success() {
             bail!("npm pack: {}", String::from_utf8_lossy(&output.stderr));
         }
-        let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let name = String::from_utf8_lossy(&output.stdout);
+        Ok(directory.join(name.trim()))
+    }
+
+    /// The package as npm would publish it, installed into a directory of its own beside others of the registry.
+    pub fn installed(&self, directory: &Path, others: &[&str]) -> Result<()> {
+        let packed = self.pack(directory)?;
         fs::write(
             directory.join("package.json"),
             "{\"type\":\"module\",\"private\":true}",
@@ -77,7 +83,7 @@ impl Package {
             directory,
             &["install", "--no-audit", "--no-fund", "--prefer-offline"],
         );
-        install.arg(format!("./{name}")).args(others);
+        install.arg(packed).args(others);
         Step::new("Install the packed package").run(&mut install)?;
         Ok(())
     }
@@ -128,6 +134,11 @@ fn command(program: &str, directory: &Path) -> Command {
     let mut command = Command::new(program);
     quiet(command.current_dir(directory));
     command
+}
+
+/// Whether Node and npm are there, new enough.
+pub fn is_there() -> bool {
+    version().is_some_and(|version| version >= OLDEST) && has_npm()
 }
 
 /// Looks for Node and npm; on Debian they are installed if they are not there.

@@ -47,7 +47,7 @@ enum Task {
     /// Runs the fuzz targets
     Fuzz(fuzz::Options),
     /// Builds all that is given to people, with checksums and a bill of materials
-    Dist,
+    Dist(dist::Options),
     /// Writes the documents that are made from the code: docs/settings.md, docs/wit.md
     Generate,
     /// Looks at what the project depends on: licences, sources, advisories
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
         Task::Test(selection) => Ok(test::run(&selection)),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Fuzz(options) => fuzz::run(&options).map(|()| ExitCode::SUCCESS),
-        Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
+        Task::Dist(options) => dist::run(&options).map(|()| ExitCode::SUCCESS),
         Task::NewProvider { name } => new_provider::run(&name).map(|()| ExitCode::SUCCESS),
         Task::Screenshot => screenshot::run().map(|()| ExitCode::SUCCESS),
         Task::Generate => generate::run().map(|()| ExitCode::SUCCESS),

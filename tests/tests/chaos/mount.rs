@@ -1,10 +1,12 @@
 //! A disk that a test has to itself: a small file system in memory that can be full, and be forbidden to write to.
 //!
 //! It is mounted in a mount namespace of its own (mount_namespaces(7)), so that nobody else sees it and nothing is
-//! left of it in whatever way the test ends. What is to use it is started within that namespace. Mounting takes root.
+//! left of it in whatever way the test ends. What is to use it is started within that namespace. Mounting takes root, or a
+//! user namespace (user_namespaces(7)) in which one is.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -23,7 +25,11 @@ impl Disk {
         let script = format!(
             "mount -t tmpfs -o size={kibibytes}k,mode=0700 tmpfs \"$1\" && echo mounted && read -r end"
         );
-        let started = Command::new("unshare")
+        let mut keeper = Command::new("unshare");
+        if !is_root()? {
+            keeper.args(["--user", "--map-root-user"]);
+        }
+        let started = keeper
             .args(["--mount", "--", "sh", "-c", &script, "sh"])
             .arg(place)
             .stdin(Stdio::piped())
@@ -109,9 +115,17 @@ impl Disk {
 
     fn enter(&self) -> Command {
         let mut enter = Command::new("nsenter");
+        // Of a user's own namespaces the one of users is entered first: in that the other may be.
+        if !is_root().unwrap_or(true) {
+            enter.args(["--user", "--preserve-credentials"]);
+        }
         enter.args(["--mount", "--target", &self.keeper.id().to_string(), "--"]);
         enter
     }
+}
+
+fn is_root() -> Result<bool> {
+    Ok(std::fs::metadata("/proc/self")?.uid() == 0)
 }
 
 impl Drop for Disk {

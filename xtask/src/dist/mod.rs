@@ -3,6 +3,7 @@
 mod artifact;
 mod build;
 mod files;
+mod npm;
 mod rebuild;
 mod sbom;
 mod sums;
@@ -11,6 +12,7 @@ mod wheel;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::Args;
 
 use crate::wit;
 use artifact::{ALL, HANDLER, LOGGER, MISBEHAVING, PROXY};
@@ -18,8 +20,16 @@ use build::Workshop;
 
 pub use rebuild::check as check_rebuild;
 
+/// What to build.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The npm package as well where Node is not there: it is installed (on Debian)
+    #[arg(long)]
+    npm: bool,
+}
+
 /// Builds everything and says what came out.
-pub fn run() -> Result<()> {
+pub fn run(options: &Options) -> Result<()> {
     let workshop = Workshop::here()?;
     let built = ALL
         .iter()
@@ -33,7 +43,15 @@ pub fn run() -> Result<()> {
 
     let mut files: Vec<_> = built.into_iter().map(|(_, path)| path).collect();
     files.extend([wheel()?, hooks, bill]);
+    let packed = npm::build(&build()?, options.npm)?;
+    let without_node = packed.is_none();
+    files.extend(packed);
     print!("{}", sums::write(&files)?);
+    if without_node {
+        println!(
+            "The npm package is left out: it takes Node 20 or later with npm. `cargo xtask dist --npm` installs them."
+        );
+    }
     Ok(())
 }
 

@@ -46,7 +46,7 @@ enum Group {
     Instructions,
     /// The fuzz targets, a few seconds each, a minute each where CI is set; each counts as one
     Fuzz,
-    /// The plugins built elsewhere, which have to be the same bytes; only where it is named
+    /// The plugins built elsewhere, which have to be the same bytes
     Rebuild,
 }
 
@@ -54,9 +54,9 @@ impl Selection {
     fn has(&self, group: Group) -> bool {
         if self.only.is_empty() {
             match group {
-                // It builds everything twice: asked for by name.
-                Group::Rebuild => false,
-                Group::Lint | Group::Instructions | Group::Fuzz => self.filter.is_none(),
+                Group::Lint | Group::Instructions | Group::Fuzz | Group::Rebuild => {
+                    self.filter.is_none()
+                }
                 _ => true,
             }
         } else {
