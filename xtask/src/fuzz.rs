@@ -88,13 +88,11 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// The same for the tests: each target is a check. They begin with the same inputs each time, whatever was found before.
 pub fn check(seconds: u64, mut tell: impl FnMut(&str, Result<()>)) {
-    // The one with wasmtime takes many minutes to build: `cargo xtask fuzz plugin`.
-    let targets: Vec<_> = TARGETS.into_iter().filter(|name| *name != PLUGIN).collect();
-    let built = match build(&targets) {
+    let built = match build(&TARGETS) {
         Ok(built) => built,
         Err(error) => return tell("the fuzz targets build", Err(error)),
     };
-    for target in targets {
+    for target in TARGETS {
         let done = tempfile::tempdir()
             .context("a directory for the corpus")
             .and_then(|corpus| built.fuzz(target, seconds, corpus.path()));
@@ -171,7 +169,7 @@ impl Built {
             folder().join("corpus").join(target),
             self.seeds.join(target),
         );
-        let mut fuzz = Command::new(self.programs.join(target));
+        let mut fuzz = self.program(target)?;
         fuzz.arg(format!("-max_total_time={seconds}"))
             .args([
                 "-seed=1",
@@ -182,7 +180,6 @@ impl Built {
                 "-verbosity=1",
             ])
             .arg(format!("-artifact_prefix={}/", artifacts.display()))
-            .env("MLFLOW_LOGGER_PLUGIN", paths::plugin()?)
             .arg(corpus)
             .args([&kept, &seeds].into_iter().filter(|folder| folder.is_dir()));
         let limit = Duration::from_secs(seconds * 2 + 120);
@@ -203,11 +200,17 @@ impl Built {
         Ok(summary(&output))
     }
 
+    fn program(&self, target: &str) -> Result<Command> {
+        let mut program = Command::new(self.programs.join(target));
+        program.env("MLFLOW_LOGGER_PLUGIN", paths::plugin()?);
+        Ok(program)
+    }
+
     /// Adds what covers more to the corpus of the repository.
     fn keep(&self, target: &str) -> Result<()> {
         let kept = folder().join("corpus").join(target);
         std::fs::create_dir_all(&kept)?;
-        let mut merge = Command::new(self.programs.join(target));
+        let mut merge = self.program(target)?;
         merge
             .args(["-merge=1", "-max_len=4096"])
             .arg(&kept)
