@@ -48,22 +48,16 @@ fn exchange(request: Request) -> Result<Response, ErrorCode> {
 fn head(request: &Request) -> Result<OutgoingRequest, ErrorCode> {
     let fields = Fields::new();
     // Without it the body goes out in chunks, which MLflow's REST API does not read.
-    let length = ("content-length".to_owned(), request.body.len().to_string());
-    let own = request.headers.iter();
-    let own = own.map(|(name, value)| ((*name).to_owned(), value.clone()));
-    let extra = request.extra_headers.iter().cloned();
-    for (name, value) in own.chain(extra).chain([length]) {
+    let length = request.body.len().to_string();
+    for (name, value) in request.fields().chain([("content-length", &*length)]) {
         // The settings were checked for names and values that HTTP allows.
-        let _ = fields.append(&name, &value.into_bytes());
+        let _ = fields.append(&name.to_owned(), &value.as_bytes().to_vec());
     }
-    let (scheme, rest) = request.url.split_once("://").unwrap_or_default();
-    let (authority, path) = match rest.find('/') {
-        Some(at) => rest.split_at(at),
-        None => (rest, "/"),
-    };
-    let scheme = match scheme {
-        "https" => Scheme::Https,
-        _ => Scheme::Http,
+    let target = request.target();
+    let scheme = if target.is_https {
+        Scheme::Https
+    } else {
+        Scheme::Http
     };
     let method = match request.method {
         transport::Method::Get => Method::Get,
@@ -73,8 +67,8 @@ fn head(request: &Request) -> Result<OutgoingRequest, ErrorCode> {
     let set = outgoing
         .set_method(&method)
         .and_then(|()| outgoing.set_scheme(Some(&scheme)))
-        .and_then(|()| outgoing.set_authority(Some(authority)))
-        .and_then(|()| outgoing.set_path_with_query(Some(path)));
+        .and_then(|()| outgoing.set_authority(Some(target.authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(target.path)));
     set.map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
     Ok(outgoing)
 }

@@ -36,6 +36,38 @@ pub struct Request {
     pub timeout: Duration,
 }
 
+/// A URL in parts: RFC 3986, section 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target<'r> {
+    /// Whether the scheme is `https`; else it is `http`.
+    pub is_https: bool,
+    /// Host and port.
+    pub authority: &'r str,
+    /// Path and query.
+    pub path: &'r str,
+}
+
+impl Request {
+    /// Where it goes. The settings were checked for a URL.
+    pub fn target(&self) -> Target<'_> {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        Target {
+            is_https: scheme == "https",
+            authority,
+            path: if path.is_empty() { "/" } else { path },
+        }
+    }
+
+    /// All header fields by name and value.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.headers.iter();
+        let own = own.map(|(name, value)| (*name, value.as_str()));
+        let extra = self.extra_headers.iter();
+        own.chain(extra.map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+}
+
 /// What the server answered.
 #[derive(Clone, Debug)]
 pub struct Response {
@@ -138,6 +170,38 @@ mod tests {
             assert_eq!(retry_after(value, date).as_deref(), expected, "{value}");
         }
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
+    }
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        for (url, is_https, authority, path) in [
+            (
+                "http://mlflow:5000/v1/traces",
+                false,
+                "mlflow:5000",
+                "/v1/traces",
+            ),
+            ("https://[::1]:1/a/b?c=/d", true, "[::1]:1", "/a/b?c=/d"),
+            ("https://host", true, "host", "/"),
+            ("host/path", false, "host", "/path"),
+        ] {
+            let request = Request {
+                id: RequestId(1),
+                method: Method::Get,
+                url: url.to_owned(),
+                headers: vec![("a", "1".to_owned())],
+                extra_headers: vec![("b".to_owned(), "2".to_owned())],
+                body: Vec::new(),
+                timeout: Duration::ZERO,
+            };
+            let target = Target {
+                is_https,
+                authority,
+                path,
+            };
+            assert_eq!(request.target(), target, "{url}");
+            assert!(request.fields().eq([("a", "1"), ("b", "2")]));
+        }
     }
 
     #[test]

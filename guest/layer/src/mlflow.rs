@@ -70,19 +70,10 @@ async fn flush() {
 
 async fn send(request: transport::Request) -> Result<Answer, ErrorCode> {
     let invalid = |()| ErrorCode::HttpRequestUriInvalid;
-    let (scheme, rest) = request
-        .url
-        .split_once("://")
-        .ok_or(ErrorCode::HttpRequestUriInvalid)?;
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let fields = Fields::new();
-    let own = request
-        .headers
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value));
-    let length = ("content-length".to_owned(), request.body.len().to_string());
-    for (name, value) in own.chain(request.extra_headers).chain([length]) {
-        let _ = fields.append(&name, value.as_bytes());
+    let length = request.body.len().to_string();
+    for (name, value) in request.fields().chain([("content-length", &*length)]) {
+        let _ = fields.append(name, value.as_bytes());
     }
     let (mut body, contents) = wit_stream::new();
     let (no_trailers, trailers) = wit_future::new(|| Ok(None));
@@ -96,15 +87,20 @@ async fn send(request: transport::Request) -> Result<Answer, ErrorCode> {
         transport::Method::Get => Method::Get,
         transport::Method::Post => Method::Post,
     };
-    let scheme = if scheme == "https" {
+    let target = request.target();
+    let scheme = if target.is_https {
         Scheme::Https
     } else {
         Scheme::Http
     };
     outgoing.set_method(&method).map_err(invalid)?;
     outgoing.set_scheme(Some(&scheme)).map_err(invalid)?;
-    outgoing.set_authority(Some(authority)).map_err(invalid)?;
-    outgoing.set_path_with_query(Some(path)).map_err(invalid)?;
+    outgoing
+        .set_authority(Some(target.authority))
+        .map_err(invalid)?;
+    outgoing
+        .set_path_with_query(Some(target.path))
+        .map_err(invalid)?;
     wit_bindgen::spawn_local(async move {
         // A server that does not read says why in its answer.
         body.write_all(request.body).await;

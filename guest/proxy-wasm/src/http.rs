@@ -19,20 +19,17 @@ const NO_ANSWER: [&[u8]; 4] = [
 
 /// Sends a request. The answer comes to the root context, under this number.
 pub fn send(request: &Request, cluster: &str) -> Result<u32, TransportError> {
-    let (authority, path) = parts(&request.url);
+    let target = request.target();
     let method = match request.method {
         Method::Get => "GET",
         Method::Post => "POST",
     };
     let mut headers = vec![
         (":method", method),
-        (":path", path),
-        (":authority", authority),
+        (":path", target.path),
+        (":authority", target.authority),
     ];
-    let own = request.headers.iter();
-    headers.extend(own.map(|(name, value)| (*name, value.as_str())));
-    let extra = request.extra_headers.iter();
-    headers.extend(extra.map(|(name, value)| (name.as_str(), value.as_str())));
+    headers.extend(request.fields());
     let body = (!request.body.is_empty()).then_some(request.body.as_slice());
     hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), request.timeout).map_err(
         |status| {
@@ -78,12 +75,4 @@ pub fn answer(fields: usize, body: usize, cluster: &str) -> Result<Response, Tra
         retry_after: retry_after.and_then(|value| transport::retry_after(value, text("date"))),
         body,
     })
-}
-
-/// Authority and path of a URL. The settings were checked for one.
-fn parts(url: &str) -> (&str, &str) {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let slash = rest.find('/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(slash);
-    (authority, if path.is_empty() { "/" } else { path })
 }
