@@ -107,6 +107,16 @@ fn plugin_info_tells_of_both_kinds() {
 }
 
 #[test]
+fn who_has_read_enough_may_leave() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = gateway(&["plugin-info"]);
+    let output = command.stdout(writer).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*said), (Some(0), ""));
+}
+
+#[test]
 fn log_lines_go_to_stderr_in_the_form_that_is_asked_for() {
     let directory = tempfile::tempdir().unwrap();
     let file = write(directory.path(), "a.jsonl", &line("a", 9));

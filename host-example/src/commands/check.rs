@@ -7,7 +7,7 @@ use anyhow::Result;
 use host_example::Source;
 use host_example::config::{Config, ConfigError, Fault};
 
-use super::{PluginOptions, runtime, settings};
+use super::{PluginOptions, runtime, say, settings};
 
 /// Check a configuration file and exit: 0 if it is good, 1 if not
 #[derive(clap::Args)]
@@ -51,7 +51,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
     if let Some(fault) = fault {
         return Ok(bad(&fault));
     }
-    println!("{}: ok", options.config.display());
+    say(&format!("{}: ok\n", options.config.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

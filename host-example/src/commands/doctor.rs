@@ -1,16 +1,15 @@
 //! `doctor`: would calls reach MLflow, and if not, what is to be mended?
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use host_example::config::{Config, ConfigError};
 use host_example::doctor::{Case, Report, examine};
 use host_example::{Plugin, Settings};
 use serde_json::json;
 
-use super::{PluginOptions, ServerOptions, bad_setting, runtime, settings};
+use super::{PluginOptions, ServerOptions, bad_setting, runtime, say, settings};
 
 /// Check settings, MLflow, experiment, clocks, spool and upstreams, and say how to mend what is wrong:
 /// a line each; 0 if nothing failed, 1 if something did
@@ -35,14 +34,12 @@ pub struct Options {
 pub fn run(options: Options) -> Result<ExitCode> {
     let mut report = Report::default();
     runtime()?.block_on(look(&options, &mut report));
-    let mut out = stdout().lock();
-    let written = if options.json {
+    if options.json {
         let whole = json!({"ok": report.is_good(), "checks": report.checks, "not_checked": report.not_checked});
-        writeln!(out, "{whole}")
+        say(&format!("{whole}\n"))?;
     } else {
-        write!(out, "{report}")
-    };
-    written.context("stdout cannot be written")?;
+        say(&report.to_string())?;
+    }
     Ok(match report.is_good() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

@@ -7,6 +7,7 @@ pub mod plugin_info;
 pub mod replay;
 pub mod serve;
 
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -84,6 +85,17 @@ impl ServerOptions {
             Some((key.to_owned(), (value, Source::Option(option))))
         };
         given.into_iter().filter_map(entry).collect()
+    }
+}
+
+/// Puts a text out. Whoever has read enough of it may leave.
+pub fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("stdout cannot be written")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use host_example::{CodeCache, Engine, Limits, Plugin};
 use serde::Serialize;
 use wasmparser::{Parser, Payload};
 
-use super::{PluginOptions, runtime};
+use super::{PluginOptions, runtime, say};
 
 /// Print the plugin's imports, exports, sizes and settings
 #[derive(clap::Args)]
@@ -60,9 +60,9 @@ pub fn run(options: Options) -> Result<ExitCode> {
         .with_context(|| format!("{} cannot be used", path.display()))?;
     let info = Info::of(&plugin, path, &bytes, began.elapsed())?;
     if options.json {
-        println!("{}", serde_json::to_string(&info)?);
+        say(&format!("{}\n", serde_json::to_string(&info)?))?;
     } else {
-        print!("{info}");
+        say(&info.to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }
