@@ -18,6 +18,8 @@ const QUEUE: u64 = 4 << 20;
 const BOUND: u64 = 2 * QUEUE + (40 << 20);
 /// How long that goes on.
 const TIME: Duration = Duration::from_secs(60);
+/// One call in so many is a stream: they take their time.
+const STREAM_EVERY: usize = 10;
 /// What a text of a call is filled up to.
 const TEXT: usize = 8 << 10;
 /// Requests to MLflow are held up by that much for each call in them.
@@ -40,7 +42,7 @@ fn ten_times_what_mlflow_takes() -> Result<()> {
     let idle = gateway.forget_peak_memory()?;
 
     // Calls that are logged and calls that are not, in turn: what slows the machine down slows both. Every
-    // second pair of them is streamed.
+    // tenth pair of them is streamed.
     let filling = "x".repeat(TEXT);
     let sent = AtomicUsize::new(0);
     let began = Instant::now();
@@ -49,7 +51,7 @@ fn ten_times_what_mlflow_takes() -> Result<()> {
             let (mut logged, mut unlogged) = (Vec::new(), Vec::new());
             while began.elapsed() < TIME {
                 let number = sent.fetch_add(1, SeqCst);
-                let streamed = number % 4 >= 2;
+                let streamed = number % STREAM_EVERY == 0;
                 let marker = format!("{}{filling}", marker(name, number));
                 let times = |prefix| timed(gateway.url(), prefix, &marker, streamed);
                 logged.push((streamed, times("/openai")?));
