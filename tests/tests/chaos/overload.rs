@@ -51,7 +51,7 @@ fn ten_times_what_mlflow_takes() -> Result<()> {
             let (mut logged, mut unlogged) = (Vec::new(), Vec::new());
             while began.elapsed() < TIME {
                 let number = sent.fetch_add(1, SeqCst);
-                let streamed = number % STREAM_EVERY == 0;
+                let streamed = number.is_multiple_of(STREAM_EVERY);
                 let marker = format!("{}{filling}", marker(name, number));
                 let times = |prefix| timed(gateway.url(), prefix, &marker, streamed);
                 logged.push((streamed, times("/openai")?));
