@@ -113,8 +113,17 @@ impl Backlog {
 
     /// A call has ended. With a spool, its end does not come before this.
     pub fn push(&self, mut record: Record) {
-        self.metrics.delivery().taken();
         let written = self.write_new(&mut record);
+        self.queue(record, &written);
+    }
+
+    /// A call has ended just as it was written down when that was foreseen.
+    pub fn push_as_foreseen(&self, record: Record) {
+        self.queue(record, &Written::Yes);
+    }
+
+    fn queue(&self, record: Record, written: &Written) {
+        self.metrics.delivery().taken();
         let mut waiting = self.lock();
         match (record.ticket, &self.disk) {
             // Here what is waiting for workers may have half of the budget: less than that, and
@@ -126,7 +135,7 @@ impl Backlog {
             }
             _ if waiting.closed => self.lose(1, "the gateway ends"),
             _ => {
-                waiting.unwritten |= written == Written::NotNow;
+                waiting.unwritten |= *written == Written::NotNow;
                 waiting.calls.push_back(record);
             }
         }
@@ -157,14 +166,13 @@ impl Backlog {
     }
 
     /// A call will end with what is passed on next, if all goes well. Its client may take that for the
-    /// end, so it is written down before.
-    pub fn foresee(&self, record: &mut Record) {
-        if let Some(disk) = &self.disk
-            && record.ticket.is_none()
-        {
-            // Where it is not, the end itself is written as ever.
-            let _ = disk.write(record, |calls| self.lose(calls, disk.full()));
-        }
+    /// end, so it is written down before. False: it is not, or something else of it was before, and the end
+    /// itself is to be written.
+    pub fn foresee(&self, record: &mut Record) -> bool {
+        self.disk.as_ref().is_some_and(|disk| {
+            record.ticket.is_none()
+                && disk.write(record, |calls| self.lose(calls, disk.full())) == Written::Yes
+        })
     }
 
     /// A call was lost before it could be pushed.

@@ -38,6 +38,8 @@ struct Inner {
 #[derive(Default)]
 struct Open {
     record: Option<Record>,
+    /// How much of the response had come when the call was written down, as its end was foreseen.
+    foreseen: Option<u64>,
     ended: bool,
 }
 
@@ -73,6 +75,7 @@ impl Exchange {
             closing: around.closing,
             open: Mutex::new(Open {
                 record,
+                foreseen: None,
                 ended: false,
             }),
         }))
@@ -88,10 +91,12 @@ impl Exchange {
         self.keep(part, |record| &mut record.response);
         if let Some(backlog) = &self.0.backlog
             && last::announces_end(part)
-            && let Some(record) = &mut self.open().record
         {
-            record.ended = self.now();
-            backlog.foresee(record);
+            let mut open = self.open();
+            if let Some(record) = &mut open.record {
+                record.ended = self.now();
+                open.foreseen = backlog.foresee(record).then_some(record.response.came);
+            }
         }
     }
 
@@ -136,16 +141,19 @@ impl Exchange {
     }
 
     fn end(&self, failure: Option<Failed>) {
-        let record = {
+        let (record, foreseen) = {
             let mut open = self.open();
             if std::mem::replace(&mut open.ended, true) {
                 return;
             }
-            open.record.take()
+            (open.record.take(), open.foreseen)
         };
         let kind = failure.as_ref().map(|failed| failed.kind.as_ref());
         self.0.metrics.ended(kind, self.seconds());
         if let (Some(mut record), Some(backlog)) = (record, &self.0.backlog) {
+            if failure.is_none() && foreseen == Some(record.response.came) {
+                return backlog.push_as_foreseen(record);
+            }
             record.ended = self.now();
             record.failure = failure;
             backlog.push(record);

@@ -3,7 +3,7 @@
 use http::HeaderValue;
 
 use super::*;
-use crate::gateway::backlog::tests::{backlog, record as a_record};
+use crate::gateway::backlog::tests::{backlog, record as a_record, spooled};
 use crate::gateway::metrics::Metrics;
 
 fn begin(backlog: &Arc<Backlog>) -> Exchange {
@@ -43,4 +43,38 @@ async fn a_call_whose_head_finds_no_room_goes_unlogged_and_holds_nothing() {
     backlog.close();
     assert!(backlog.take().await.is_none());
     assert_eq!(backlog.dropped(), 1);
+}
+
+#[tokio::test]
+async fn an_end_that_was_foreseen_is_written_once_unless_it_is_another() {
+    type Way = fn(&Exchange);
+    let ways: [(&str, Way, bool); 3] = [
+        ("as foreseen", |call| call.finish(), false),
+        ("fails", |call| call.fail("reset", "it broke off"), true),
+        (
+            "more came",
+            |call| {
+                call.response_part(&Bytes::from_static(b": one more\n\n"));
+                call.finish();
+            },
+            true,
+        ),
+    ];
+    for (name, way, written_again) in ways {
+        let directory = tempfile::tempdir().unwrap();
+        let backlog = Arc::new(spooled(&directory, 1 << 20, 1 << 20));
+        let size = || {
+            let calls = directory.path().join("spool/0000000001.calls");
+            calls.metadata().map_or(0, |calls| calls.len())
+        };
+        let exchange = begin(&backlog);
+        exchange.response_part(&Bytes::from_static(b"data: [DONE]\n\n"));
+        let foreseen = size();
+        assert!(foreseen > 100, "{name}: {foreseen}");
+        way(&exchange);
+        assert_eq!(size() > foreseen, written_again, "{name}");
+        let record = backlog.take().await.unwrap();
+        assert_eq!(record.failure.is_some(), name == "fails");
+        assert_eq!(backlog.left(), (1, 0), "{name}");
+    }
 }
