@@ -149,9 +149,7 @@ async fn outcome(world: World, methods: &[&str]) -> (Vec<u64>, usize, Arc<Mutex<
     }
     backlog.close();
     let (_settings, receiver) = watch::channel(Settings::default());
-    let metrics = Metrics::new();
-    let worker = Worker::start(played.clone(), receiver, backlog.clone(), metrics, 1 << 20).await;
-    let mut worker = worker.unwrap();
+    let mut worker = start(&played, receiver, &backlog).await;
     worker.run().await;
     let left = worker.close(Instant::now() + Duration::from_secs(20)).await;
     assert_eq!(backlog.budget().held(), 0);
@@ -217,8 +215,7 @@ async fn what_cannot_be_delivered_in_time_is_counted() {
     backlog.push(record(&backlog, 1, 100).unwrap());
     backlog.close();
     let (_settings, receiver) = watch::channel(Settings::default());
-    let worker = Worker::start(played, receiver, backlog, Metrics::new(), 1000).await;
-    let mut worker = worker.unwrap();
+    let mut worker = start(&played, receiver, &backlog).await;
     worker.run().await;
     assert_eq!(
         worker
@@ -226,6 +223,17 @@ async fn what_cannot_be_delivered_in_time_is_counted() {
             .await,
         1
     );
+}
+
+/// A worker whose instances are played.
+async fn start(
+    played: &Played,
+    settings: watch::Receiver<Settings>,
+    backlog: &Arc<Backlog>,
+) -> Worker<Played> {
+    let (played, backlog) = (played.clone(), backlog.clone());
+    let worker = Worker::start(played, settings, backlog, Metrics::new(), 1 << 20);
+    worker.await.unwrap()
 }
 
 /// Settings that name a server.
@@ -242,14 +250,7 @@ async fn settings_that_mend_what_stood_in_the_way_are_for_what_is_held_too() {
     let backlog = backlog(1000);
     backlog.push(record(&backlog, 1, 100).unwrap());
     let (settings, receiver) = watch::channel(server("http://nowhere"));
-    let worker = Worker::start(
-        played.clone(),
-        receiver,
-        backlog.clone(),
-        Metrics::new(),
-        1000,
-    );
-    let mut worker = worker.await.unwrap();
+    let mut worker = start(&played, receiver, &backlog).await;
     let mended = async {
         while backlog.budget().held() == 0 || played.0.lock().unwrap().flushes == 0 {
             tokio::time::sleep(SHORTEST).await;
@@ -281,8 +282,7 @@ async fn unwritten(directory: &TempDir, calls: u64) -> (Worker<Played>, Arc<Back
     let played = Played::default();
     played.0.lock().unwrap().down = u32::MAX;
     let (_settings, receiver) = watch::channel(Settings::default());
-    let worker = Worker::start(played, receiver, backlog.clone(), Metrics::new(), 1 << 20);
-    let mut worker = worker.await.unwrap();
+    let mut worker = start(&played, receiver, &backlog).await;
     for _ in 0..calls {
         worker.held.add(backlog.take().await.unwrap());
     }
@@ -323,14 +323,7 @@ async fn no_instance_is_begun_when_the_time_is_up() {
     let backlog = backlog(1000);
     backlog.push(record(&backlog, 1, 100).unwrap());
     let (_settings, receiver) = watch::channel(Settings::default());
-    let worker = Worker::start(
-        played.clone(),
-        receiver,
-        backlog.clone(),
-        Metrics::new(),
-        1000,
-    );
-    let mut worker = worker.await.unwrap();
+    let mut worker = start(&played, receiver, &backlog).await;
     worker.held.add(backlog.take().await.unwrap());
     assert_eq!(worker.close(Instant::now()).await, 1);
     assert_eq!(played.0.lock().unwrap().instances, 1);
