@@ -2,6 +2,7 @@
 
 use logger_core::otlp::response::partial_success;
 use logger_core::otlp::{SpanHead, SpanWriter, Status};
+use logger_core::transport::retry_after;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -17,6 +18,8 @@ pub fn run(data: &[u8]) {
 
 /// What prost would have written so says the same here.
 fn read(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    retry_after(&text, Some(&text));
     let read = partial_success(data);
     let Ok(answer) = ExportTraceServiceResponse::decode(data) else {
         return;

@@ -166,6 +166,7 @@ mod tests {
             ("", None),
             ("Sun, 99 Nov 1994 08:00:00 GMT", None),
             ("Sun, 06 Nov 1994 99999999999999999999:00:00 GMT", None),
+            ("Sun, 06 Nov 1994 9223372036854775807:00:00 GMT", None),
         ] {
             assert_eq!(retry_after(value, date).as_deref(), expected, "{value}");
         }

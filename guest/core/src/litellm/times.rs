@@ -45,5 +45,25 @@ pub(super) fn times(
 pub(super) fn seconds(value: Option<Raw<'_>>) -> Option<Timestamp> {
     let microseconds = (value?.as_f64()? * 1e6).round();
     let in_range = microseconds > 0.0 && microseconds < (LATEST / 1000) as f64;
-    in_range.then_some(microseconds as Timestamp * 1000)
+    in_range.then(|| microseconds as Timestamp * 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_of_any_size_are_read_or_not() {
+        for (text, expected) in [
+            ("1764020000.5", Some(1_764_020_000_500_000_000)),
+            ("9223372036.8", Some(9_223_372_036_800_000_000)),
+            ("9223372036.9", None),
+            ("1e300", None),
+            ("-1", None),
+            ("0", None),
+            ("\"1\"", None),
+        ] {
+            assert_eq!(seconds(Raw::parse(text).ok()), expected, "{text}");
+        }
+    }
 }

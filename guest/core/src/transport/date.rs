@@ -37,7 +37,7 @@ fn time_of_day(text: &str) -> Option<i64> {
     let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
     let fits =
         (0..24).contains(&hours) && (0..60).contains(&minutes) && (0..=60).contains(&seconds);
-    fits.then_some(hours * 3600 + minutes * 60 + seconds)
+    fits.then(|| hours * 3600 + minutes * 60 + seconds)
 }
 
 /// Days since 1970 in the Gregorian calendar, counted in years that begin with March.
