@@ -132,7 +132,8 @@ impl Toolchain {
         Ok(command)
     }
 
-    /// Flags that keep this machine's paths out of the guests: the same sources give the same bytes.
+    /// Flags that keep this machine's paths out of the guests: the same sources give the same bytes. And vectors of 128
+    /// bits, which every engine with the component model has, and every proxy's V8.
     fn flags(self, root: &Path) -> String {
         let mut remaps = vec![(root.to_owned(), ".")];
         if let Ok(indexes) = cargo_home().join("registry/src").read_dir() {
@@ -146,9 +147,10 @@ impl Toolchain {
             remaps.extend(real.ok().map(|path| (path, "/rust")));
             remaps.push((library.to_owned(), "/rust"));
         }
-        let flags = remaps
+        let remaps = remaps
             .into_iter()
             .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+        let flags = std::iter::once("-Ctarget-feature=+simd128".to_owned()).chain(remaps);
         flags.collect::<Vec<_>>().join("\u{1f}")
     }
 }
