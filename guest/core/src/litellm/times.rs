@@ -43,7 +43,7 @@ pub(super) fn times(
 
 /// litellm gives these times as floating-point seconds, good to the microsecond.
 pub(super) fn seconds(value: Option<Raw<'_>>) -> Option<Timestamp> {
-    let microseconds = (value?.as_f64()? * 1e6).round();
+    let microseconds = (value?.as_f64()? * 1e6).round_ties_even();
     let in_range = microseconds > 0.0 && microseconds < (LATEST / 1000) as f64;
     in_range.then(|| microseconds as Timestamp * 1000)
 }

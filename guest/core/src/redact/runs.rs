@@ -70,7 +70,7 @@ pub(super) fn is_key(text: &[u8], run: &Range<usize>) -> bool {
 
 /// Whether the words before it speak of a key.
 fn has_context(text: &[u8], start: usize, token: &[u8]) -> bool {
-    const ISSUERS: [&[u8]; 9] = [
+    const ISSUERS: [&[u8]; 11] = [
         b"mistral",
         b"cohere",
         b"azure",
@@ -80,6 +80,8 @@ fn has_context(text: &[u8], start: usize, token: &[u8]) -> bool {
         b"ai21",
         b"pinecone",
         b"algolia",
+        b"akia",
+        b"asia",
     ];
     const WORDS: [&[u8]; 7] = [
         b"key",
@@ -90,18 +92,24 @@ fn has_context(text: &[u8], start: usize, token: &[u8]) -> bool {
         b"akia",
         b"asia",
     ];
+    const SECRETS: [&[u8]; 7] = [
+        b"api key",
+        b"apikey",
+        b"api-key",
+        b"api_key",
+        b"secret key",
+        b"secret access key",
+        b"access token",
+    ];
     let words = slice(text, start.saturating_sub(NEAR), start).to_ascii_lowercase();
-    let has = |word: &[u8]| memchr::memmem::find(&words, word).is_some();
-    let is_named = WORDS.iter().any(|word| has(word));
     // Checksums and ids have the same looks: another word has to say whose key it is, or that it is secret.
-    let is_whose =
-        ISSUERS.iter().any(|issuer| has(issuer)) || has(&b"akia"[..]) || has(&b"asia"[..]);
-    let is_secret = has(&b"api key"[..])
-        || has(&b"apikey"[..])
-        || has(&b"api-key"[..])
-        || has(&b"api_key"[..])
-        || has(&b"secret key"[..])
-        || has(&b"secret access key"[..])
-        || has(&b"access token"[..]);
-    is_named && (is_whose || is_secret) && token.len() >= SHORTEST
+    token.len() >= SHORTEST
+        && has_one(&words, &WORDS)
+        && (has_one(&words, &ISSUERS) || has_one(&words, &SECRETS))
+}
+
+/// Whether one of these stands somewhere in so few words that no search is worth preparing.
+fn has_one(words: &[u8], these: &[&[u8]]) -> bool {
+    let mut ends = (0..words.len()).map(|at| words.get(at..).unwrap_or_default());
+    ends.any(|end| these.iter().any(|one| end.starts_with(one)))
 }
