@@ -4,9 +4,12 @@
 //! using any CPU. So the deadline is one tick, and each time it passes the CPU time that the thread
 //! has spent *polling the call* decides: while the guest waits, nobody polls it, and while the
 //! machine is busy with others, the thread's own time stands still.
+//!
+//! That time is a system call away, and most calls are over before a tick has passed. So it is asked
+//! for from a call's first tick on: what a call may compute is its budget, and a tick at the most.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use wasmtime::UpdateDeadline;
@@ -27,6 +30,8 @@ pub(crate) struct Meter {
 /// them.
 #[derive(Debug, Default)]
 struct Times {
+    /// Whether a tick has passed.
+    ticked: AtomicBool,
     spent: AtomicU64,
     poll_began: AtomicU64,
 }
@@ -40,15 +45,20 @@ impl Meter {
         }
     }
 
-    /// Measures `call` from its first poll on.
+    /// Measures `call` from its first tick on.
     pub async fn run<F: Future>(&self, call: F) -> F::Output {
+        let ticked = || self.times.ticked.load(Relaxed);
+        self.times.ticked.store(false, Relaxed);
         self.times.spent.store(0, Relaxed);
         let mut call = std::pin::pin!(call);
         std::future::poll_fn(|context| {
-            self.times.poll_began.store(thread_time(), Relaxed);
+            if ticked() {
+                self.times.poll_began.store(thread_time(), Relaxed);
+            }
             let poll = call.as_mut().poll(context);
-            let spent = self.spent();
-            self.times.spent.store(spent, Relaxed);
+            if ticked() {
+                self.times.spent.store(self.spent(), Relaxed);
+            }
             poll
         })
         .await
@@ -56,6 +66,9 @@ impl Meter {
 
     /// What is to happen when a tick has passed: go on after letting others run, or end.
     pub fn on_tick(&self) -> Result<UpdateDeadline, CpuExceeded> {
+        if !self.times.ticked.swap(true, Relaxed) {
+            self.times.poll_began.store(thread_time(), Relaxed);
+        }
         if Duration::from_nanos(self.spent()) > self.budget {
             return Err(CpuExceeded(self.budget));
         }
@@ -114,6 +127,7 @@ mod tests {
         let meter = Meter::new(BUDGET);
         meter
             .run(async {
+                assert!(meter.on_tick().is_ok());
                 compute(BUDGET / 2);
                 tokio::task::yield_now().await;
                 compute(BUDGET / 2);
@@ -123,11 +137,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_over_before_a_tick_is_not_measured() {
+        let meter = Meter::new(BUDGET);
+        meter.run(async { compute(BUDGET * 2) }).await;
+        assert_eq!(meter.times.spent.load(Relaxed), 0);
+    }
+
+    #[tokio::test]
     async fn each_call_begins_anew() {
         let meter = Meter::new(BUDGET);
         for _ in 0..4 {
             meter
                 .run(async {
+                    assert!(meter.on_tick().is_ok());
                     compute(BUDGET * 2 / 5);
                     assert!(meter.on_tick().is_ok());
                 })
