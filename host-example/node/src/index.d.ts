@@ -23,6 +23,14 @@ export interface Settings {
   [key: string]: unknown;
 }
 
+/** What is the host's. */
+export interface Options {
+  /** How many bytes may be under way to MLflow before calls go unlogged: 64 MiB. */
+  maxBytes?: number;
+  /** How long the end of the program may wait for what is not delivered, in milliseconds: 10 000. */
+  exitTimeout?: number;
+}
+
 /** What has become of everything so far. */
 export interface Stats {
   logged: number;
@@ -61,7 +69,7 @@ export interface Call {
 export class Logger {
   private constructor();
   /** Starts the plugin on a thread of its own. Refused settings are an error that names the key. */
-  static start(settings?: Settings, options?: { maxBytes?: number }): Promise<Logger>;
+  static start(settings?: Settings, options?: Options): Promise<Logger>;
   /** Logs a call that succeeded, told by the payload of litellm's callbacks. Answers whether there was room. */
   logSuccess(payload: object | string, context?: Context & Times): boolean;
   logFailure(payload: object | string, context?: Context & Times): boolean;
@@ -69,7 +77,7 @@ export class Logger {
   begin(start: Start): Call;
   /** Sends what is held, for as long as the patience lasts. */
   flush(patienceMs?: number): Promise<Stats>;
-  /** Sends what is held and ends the thread. Done by itself when a program has nothing left to do. */
+  /** Sends what is held and ends the thread. Done by itself when a program ends. */
   close(patienceMs?: number): Promise<Stats | undefined>;
 }
 

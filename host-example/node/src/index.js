@@ -1,5 +1,6 @@
 // The logger for programs: it hands calls and events to a thread of its own, and never waits for it.
 
+import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Call } from './call.js';
 import { tags } from './shape.js';
@@ -8,36 +9,43 @@ export { loggedFetch } from './fetch.js';
 
 /** How many bytes may be under way to MLflow before calls go unlogged. */
 const MAX_BYTES = 64 << 20;
-/** How long closing waits for a server that does not answer, in milliseconds. */
+/** How long closing, and the end of a program, wait for a server that does not answer, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
 export class Logger {
   #worker;
   #maxBytes;
   #bytes = 0;
-  #nextKey = 1n;
+  /** How many entries the thread was handed, and of how many it knows what became: the latter in memory that both see. */
+  #handed = 0n;
+  #settled = new BigInt64Array(new SharedArrayBuffer(8));
   #dropped = 0;
   #warned = new Set();
   #questions = new Map();
   #nextQuestion = 0;
   #closed = false;
-  #atExit = () => this.close();
+  #exitTimeout;
+  #exitBy;
+  #beforeExit = () => this.#rest();
+  #atExit = () => this.#last();
 
   /** Starts the plugin's thread. Refused settings are an error that names the key. */
-  static async start(settings = {}, { maxBytes = MAX_BYTES } = {}) {
+  static async start(settings = {}, { maxBytes = MAX_BYTES, exitTimeout = PATIENCE_MS } = {}) {
     const logger = new Logger();
     logger.#maxBytes = maxBytes;
+    logger.#exitTimeout = exitTimeout;
     // Options of the program that is running, such as `--input-type`, are not for the thread.
-    const options = { workerData: { settings }, execArgv: [] };
+    const options = { workerData: { settings, settled: logger.#settled }, execArgv: [] };
     logger.#worker = new Worker(new URL('./worker.js', import.meta.url), options);
     await new Promise((resolve, reject) => {
       logger.#worker.on('error', reject);
       logger.#worker.on('message', (message) => logger.#hear(message, resolve, reject));
       logger.#worker.on('exit', () => logger.#gone());
     });
-    // It is not what keeps a program running; when the program has nothing left to do, the rest is sent.
+    // It is not what keeps a program running; when the program ends, the rest is sent.
     logger.#worker.unref();
-    process.once('beforeExit', logger.#atExit);
+    process.once('beforeExit', logger.#beforeExit);
+    process.once('exit', logger.#atExit);
     return logger;
   }
 
@@ -66,10 +74,40 @@ export class Logger {
   /** Sends what is held and ends the thread. */
   async close(patienceMs = PATIENCE_MS) {
     if (this.#closed) return undefined;
-    process.off('beforeExit', this.#atExit);
+    process.off('beforeExit', this.#beforeExit);
     const stats = await this.#deliver('close', patienceMs);
+    process.off('exit', this.#atExit);
     await this.#worker.terminate();
     return stats;
+  }
+
+  /** The program has nothing left to do: this thread still hears warnings while it waits. */
+  async #rest() {
+    this.#exitBy = Date.now() + this.#exitTimeout;
+    // The thread may be waiting for a server that does not answer.
+    const enough = setTimeout(this.#exitTimeout, undefined, { ref: false });
+    await Promise.race([this.#deliver('close', this.#exitTimeout), enough]).catch(() => {});
+    this.#worker.unref();
+  }
+
+  /**
+   * The program ends, also by `process.exit()` or an error that nobody caught: no promise of this thread is kept any more,
+   * so it waits for the other one.
+   */
+  #last() {
+    if (this.#closed) return;
+    this.#exitBy ??= Date.now() + this.#exitTimeout;
+    this.#worker.postMessage({ mode: 'close', patience: this.#exitTimeout });
+    let undelivered;
+    for (;;) {
+      const settled = Atomics.load(this.#settled, 0);
+      undelivered = this.#handed - settled;
+      const left = this.#exitBy - Date.now();
+      if (undelivered === 0n || left <= 0) break;
+      Atomics.wait(this.#settled, 0, settled, left);
+    }
+    // A warning would come too late.
+    if (undelivered) console.error(`MlflowLogger: ${undelivered} calls or events could not be delivered within exitTimeout`);
   }
 
   async #deliver(mode, patience) {
@@ -99,7 +137,7 @@ export class Logger {
       return false;
     }
     this.#bytes += entry.bytes;
-    const key = this.#nextKey++;
+    const key = ++this.#handed;
     if (entry.argument) entry.argument.key = key;
     if (entry.start) entry.start.key = key;
     this.#worker.postMessage({ entry: { ...entry, key } });

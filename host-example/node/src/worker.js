@@ -140,6 +140,9 @@ function settle(keys) {
     held.delete(key);
     settled += 1;
   }
+  // A program that ends waits for it.
+  Atomics.add(workerData.settled, 0, BigInt(settled));
+  Atomics.notify(workerData.settled, 0);
   return settled;
 }
 

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { Logger } from 'mlflow-wasm-logger';
 import { collector, signal } from './play.js';
@@ -67,15 +66,47 @@ test('what a server that is away does not take is delivered when it is back', as
   assert.deepEqual([back.delivered, back.undelivered], [1, 0]);
 });
 
-test('a program that ends sends the rest first', async (t) => {
-  const traces = await collector(t);
+/** Runs a program that logs one call and then ends in some way: its exit code and what it wrote to stderr. */
+async function ended(url, ending, options = {}) {
   const program = `
     import { Logger } from 'mlflow-wasm-logger';
-    const logger = await Logger.start();
+    const settings = { tracking_uri: '${url}', experiment_id: '0', flush_interval_ms: 60000 };
+    const logger = await Logger.start(settings, ${JSON.stringify(options)});
     logger.logSuccess(${JSON.stringify(payload('last'))}, { startTime: 1764020000000000000n });
+    ${ending}
   `;
-  const env = { ...process.env, MLFLOW_TRACKING_URI: traces.url, MLFLOW_EXPERIMENT_ID: '0' };
   const cwd = fileURLToPath(new URL('..', import.meta.url));
-  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { env, cwd });
-  assert.ok(traces.batches.join('').includes('question last'));
-});
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--input-type=module', '-e', program], { cwd }, (error, _, stderr) =>
+      resolve({ code: error?.code ?? 0, stderr }),
+    );
+  });
+}
+
+const endings = [
+  ['with nothing left to do', '', 0],
+  ['by process.exit', 'process.exit(3);', 3],
+  ['by an error that nobody catches', "setTimeout(() => { throw new Error('uncaught'); });", 1],
+  ['by a rejection that nobody handles', "Promise.reject(new Error('uncaught'));", 1],
+  ['while it closes the logger', 'logger.close(); process.exit(3);', 3],
+  ['by a signal that it handles', "process.once('SIGTERM', () => process.exit(143)); process.kill(process.pid);", 143],
+];
+for (const [how, ending, expected] of endings) {
+  test(`a program that ends ${how} sends the rest first`, async (t) => {
+    const traces = await collector(t);
+    const { code, stderr } = await ended(traces.url, `${ending}\n    setTimeout(() => {}, ${ending ? 60_000 : 0});`);
+    assert.equal(code, expected, stderr);
+    assert.ok(traces.batches.join('').includes('question last'), stderr);
+    assert.doesNotMatch(stderr, /could not be delivered/);
+  });
+}
+
+for (const ending of ['', 'process.exit();']) {
+  test(`a program that ends waits no longer than exitTimeout, and says what is lost: ${ending}`, async (t) => {
+    const open = signal();
+    t.after(open.fire);
+    const traces = await collector(t, () => open.fired);
+    const { stderr } = await ended(traces.url, ending, { exitTimeout: 300 });
+    assert.match(stderr, /MlflowLogger: 1 calls or events could not be delivered within exitTimeout/);
+  });
+}
