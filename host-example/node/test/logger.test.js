@@ -17,6 +17,8 @@ const times = { startTime: 1764020000000000000n, endTime: 1764020001000000000n }
 test('settings that are refused are an error that names the key', async () => {
   const start = Logger.start({ tracking_uri: 'http://127.0.0.1:1', sample_ratio: 7 });
   await assert.rejects(start, /sample_ratio/);
+  const slip = Logger.start({ tracking_uri: 'http://127.0.0.1:1', tokn: 't' });
+  await assert.rejects(slip, /tokn: unknown setting; did you mean `token`\?/);
 });
 
 test('events of all kinds become traces', async (t) => {

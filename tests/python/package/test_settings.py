@@ -42,6 +42,8 @@ def test_a_wrong_setting_raises_at_once_with_the_plugins_words(kind):
     with pytest.raises(SettingError, match="`experiment`: unknown setting; the settings are tracking_uri, ") as wrong:
         kind(tracking_uri="http://127.0.0.1:1", experiment="e")
     assert wrong.value.key == "experiment"
+    with pytest.raises(SettingError, match=r"`tokn`: unknown setting; did you mean `token`\?"):
+        kind(tracking_uri="http://127.0.0.1:1", tokn="t")
     with pytest.raises(SettingError, match="`sample_ratio`: "):
         kind(tracking_uri="http://127.0.0.1:1", sample_ratio=7)
     with pytest.raises(SettingError, match="`headers`: not a value that JSON has"):

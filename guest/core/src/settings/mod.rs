@@ -5,6 +5,7 @@
 
 mod content;
 mod delivery;
+mod meant;
 mod prices;
 mod proxy;
 mod read;
@@ -222,16 +223,10 @@ impl Settings {
 }
 
 fn unknown(key: &str, known: &[&'static Setting]) -> SettingError {
-    let normal = |key: &str| key.to_lowercase().replace(['-', '_'], "");
-    let meant = known
-        .iter()
-        .find(|setting| normal(setting.key) == normal(key));
-    let reason = match meant {
-        Some(setting) => format!("unknown setting; did you mean `{}`?", setting.key),
-        None => {
-            let keys: Vec<_> = known.iter().map(|setting| setting.key).collect();
-            format!("unknown setting; the settings are {}", keys.join(", "))
-        }
+    let keys: Vec<_> = known.iter().map(|setting| setting.key).collect();
+    let reason = match meant::meant(key, keys.iter().copied()) {
+        Some(key) => format!("unknown setting; did you mean `{key}`?"),
+        None => format!("unknown setting; the settings are {}", keys.join(", ")),
     };
     SettingError::new(key, reason)
 }
@@ -280,6 +275,8 @@ mod tests {
             error.to_string(),
             "`experiment-name`: unknown setting; did you mean `experiment_name`?"
         );
+        let error = parse(r#","tokn":"x""#).unwrap_err();
+        assert_eq!(error.reason, "unknown setting; did you mean `token`?");
         assert!(
             parse(",\"zzz\":1")
                 .unwrap_err()
