@@ -145,6 +145,11 @@ fn choice(mut choice: Node) -> Node {
             *role = Node::text("assistant");
         }
         message.member("content");
+        if message.get("reasoning_details").is_some()
+            && let Some(Node::List(pieces)) = message.member("reasoning_details")
+        {
+            *pieces = thoughts(std::mem::take(pieces));
+        }
         match message.member("tool_calls") {
             Some(Node::Indexed(calls)) => calls.values_mut().for_each(tool_call),
             Some(Node::List(_)) => {}
@@ -154,6 +159,48 @@ fn choice(mut choice: Node) -> Node {
         }
     }
     choice
+}
+
+/// OpenRouter's details of the reasoning, whose texts come in pieces that may have no index of their own.
+fn thoughts(pieces: Vec<Node>) -> Vec<Node> {
+    const GROWING: [&str; 2] = ["\"reasoning.text\"", "\"reasoning.summary\""];
+    let mut whole: Vec<Node> = Vec::new();
+    for piece in pieces {
+        let json = piece.json();
+        let Some(raw) = Raw::parse(&json)
+            .ok()
+            .filter(|raw| raw.kind() == Kind::Object)
+        else {
+            whole.push(piece);
+            continue;
+        };
+        let grows = raw
+            .get("type")
+            .is_some_and(|kind| GROWING.contains(&kind.text()));
+        let is_same = |last: &&mut Node| {
+            ["type", "index", "id"].into_iter().all(|name| {
+                let [last, next] = [
+                    last.get(name).map(Node::json),
+                    raw.get(name).map(|next| next.text().to_owned()),
+                ];
+                let told = |told: &String| told != "null";
+                let [last, next] = [last.filter(told), next.filter(told)];
+                last == next || (name != "type" && (last.is_none() || next.is_none()))
+            })
+        };
+        match whole.last_mut().filter(is_same).filter(|_| grows) {
+            Some(last) => {
+                last.merge(raw);
+            }
+            None if grows => {
+                let mut node = Node::default();
+                node.merge(raw);
+                whole.push(node);
+            }
+            None => whole.push(piece),
+        }
+    }
+    whole
 }
 
 /// A whole tool call has a type, which pieces may lack, and no index.

@@ -7,6 +7,7 @@
 mod at_rest;
 mod capture;
 mod echo;
+mod logprobs;
 mod media;
 mod paths;
 mod users;
@@ -14,13 +15,14 @@ mod users;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::json::{self, Filter, Place};
+use crate::json::{self, Filter, Kind, Place};
 use crate::redact::{REDACTED, Sensitivity, is_token, sensitivity};
 use crate::settings::Content;
 
 pub use at_rest::{AtRest, Redacted};
 pub(crate) use capture::{NOT_CAPTURED, hide};
 pub use echo::Echo;
+pub(crate) use logprobs::{is_logprobs, tokens_of};
 pub use paths::{Pointer, Root};
 pub use users::UserKey;
 
@@ -49,6 +51,8 @@ pub struct Policy<'s> {
     users: users::Known,
     /// What is not captured, as far as other texts may repeat it.
     echo: Echo,
+    /// What was looked at because tokens stand beside it.
+    beside: logprobs::Beside,
 }
 
 impl<'s> Policy<'s> {
@@ -60,6 +64,7 @@ impl<'s> Policy<'s> {
             root: Root::Other,
             users: users::Known::default(),
             echo: Echo::default(),
+            beside: logprobs::Beside::default(),
         }
     }
 
@@ -119,6 +124,15 @@ impl<'s> Policy<'s> {
     /// Whether texts that came in pieces have to be looked at as a whole.
     pub(crate) fn looks_across_pieces(&self) -> bool {
         !self.content.redact.detectors.is_idle() || !self.echo.is_empty()
+    }
+
+    /// Whether an answer is a list of what came one after the other, as of streams in formats that nobody knows.
+    pub(crate) fn grows_in_pieces(&self, raw: json::Raw<'_>) -> bool {
+        let mut kinds = raw.items().map(json::Raw::kind);
+        self.root == Root::Outputs
+            && raw.kind() == Kind::Array
+            && self.looks_across_pieces()
+            && matches!(kinds.nth(1), Some(Kind::Object | Kind::String))
     }
 
     /// Takes note of what is not captured, so that other texts do not tell it.
@@ -282,7 +296,12 @@ impl Filter for Policy<'_> {
     }
 
     fn member(&mut self, escaped: &str, value: &Place<'_, '_>) -> Option<&'static str> {
-        let is_secret = self.content.redact.detectors.secrets && self.is_secret(escaped, value);
+        let secrets = self.content.redact.detectors.secrets;
+        let is_secret = if is_logprobs(escaped, value) {
+            self.tells_twice(value)
+        } else {
+            secrets && self.is_secret(escaped, value)
+        };
         self.did.redacted += usize::from(is_secret);
         is_secret.then_some(REDACTED)
     }

@@ -7,6 +7,7 @@
 mod attributes;
 mod children;
 mod chunks;
+mod pieces;
 mod provider;
 mod trace_data;
 

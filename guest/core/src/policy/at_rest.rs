@@ -208,6 +208,34 @@ mod tests {
     }
 
     #[test]
+    fn tokens_go_with_the_text_that_they_repeat() {
+        let tokens = r#"{"content":[{"token":"sk-proj-","bytes":[115]},{"token":"4f6Kq0"}]}"#;
+        let choice = format!(r#"{{"message":{{"content":"use {KEY}"}},"logprobs":{tokens}}}"#);
+        let clean = r#"{"message":{"content":"use [REDACTED]"},"logprobs":"[REDACTED]"}"#;
+        assert_eq!(redacted(&choice), clean);
+        assert_eq!(
+            redacted(&format!("data: {choice}\n\n")),
+            format!("data: {clean}\n\n")
+        );
+        let alone = r#"{"logprobs":{"tokens":["sk-pr","oj-4f6Kq0x9Zp","Lm2Vt7Ws1Bd8"]}}"#;
+        assert_eq!(redacted(alone), r#"{"logprobs":"[REDACTED]"}"#);
+        let harmless = r#"{"text":"Hi","logprobs":{"tokens":["H","i"]}}"#;
+        assert_eq!(redacted(harmless), harmless);
+        let asked = r#"{"prompt":"sk-0123456789abcdef","logprobs":5}"#;
+        assert_eq!(redacted(asked), r#"{"prompt":"[REDACTED]","logprobs":5}"#);
+    }
+
+    #[test]
+    fn tokens_nested_without_end_are_hidden_unseen() {
+        // It would take minutes if each were looked at with all that is beside it.
+        let depth = 20_000;
+        let open = r#"{"logprobs":[],"a":"#.repeat(depth);
+        let nested = format!("{open}1{}", "}".repeat(depth));
+        let kept = redacted(&nested).matches(r#"":[]"#).count();
+        assert_eq!(kept, 32);
+    }
+
+    #[test]
     fn what_holds_none_and_what_is_no_text_stays_as_it_came() {
         let policy = policy("true");
         let large = r#"{"n": 123456789012345678901234567890, "e": "\ud800"}"#;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 use super::provider::opentelemetry_name;
-use super::{LEVEL_ERROR, LEVEL_INFO, REPAIRS};
+use super::{LEVEL_ERROR, LEVEL_INFO, REPAIRS, pieces};
 use crate::call::{Attribute, Call, Cost, Inputs, Outcome, Usage};
 use crate::json::{self, Cleaned, Filter, Kind, Node, Raw, write_clean};
 use crate::otlp::Attributes;
@@ -248,7 +248,11 @@ impl Encoder<'_, '_, '_> {
             Kind::Array | Kind::Object => {
                 self.scratch.clear();
                 self.scratch.reserve(raw.text().len());
-                let cleaned = write_clean(raw, &mut self.scratch, 0, self.policy);
+                let cleaned = if self.policy.grows_in_pieces(raw) {
+                    pieces::write_list(self.policy, raw, &mut self.scratch)
+                } else {
+                    write_clean(raw, &mut self.scratch, 0, self.policy)
+                };
                 self.note(cleaned);
                 self.attributes.string(key, &self.scratch);
             }
