@@ -84,7 +84,8 @@ impl Policy<'_> {
     pub(super) fn tells_twice(&mut self, value: &Place<'_, '_>) -> bool {
         let redact = &self.content.redact;
         let hides = self.looks_across_pieces() || !redact.paths.is_empty();
-        if self.beside.is_looking || !(hides || !self.users.is_empty()) {
+        let hides = hides || !self.users.is_empty();
+        if self.beside.is_looking || !hides {
             return false;
         }
         // Paths lead to texts, and not to what repeats them. Nothing of an answer is nested so deep.
