@@ -79,8 +79,8 @@ impl Workshop {
 
     /// Builds a guest package as a core module, and returns its path.
     pub fn module(&self, package: &str) -> Result<PathBuf> {
-        let mut cargo = self.toolchain.build(&self.root, &self.target)?;
-        Step::new(&format!("Build {package}")).run(cargo.args(["-p", package]))?;
+        let mut cargo = self.toolchain.build(&self.root, &self.target, package)?;
+        Step::new(&format!("Build {package}")).run(&mut cargo)?;
         let file = format!("guest/{}.wasm", package.replace('-', "_"));
         Ok(self.target.join(TARGET).join(file))
     }

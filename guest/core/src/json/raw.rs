@@ -185,14 +185,19 @@ impl<'a> Raw<'a> {
     /// The elements, of an array; else nothing.
     pub fn items(self) -> impl Iterator<Item = Raw<'a>> {
         let array = self.kind() == Kind::Array;
-        let marked = self.steps().filter(move |_| array);
-        let marked = marked.filter_map(move |(mark, within)| self.part_at(mark.value, within));
-        marked.chain(self.unmarked_items())
+        let (mut marked, mut unmarked) = (self.steps(), self.unmarked_items());
+        std::iter::from_fn(move || {
+            if self.marks.is_empty() || !array {
+                return unmarked.next();
+            }
+            let (mark, within) = marked.next()?;
+            self.part_at(mark.value, within)
+        })
     }
 
     fn unmarked_items(self) -> impl Iterator<Item = Raw<'a>> {
         let mut at = white_space(self.text.as_bytes(), 1);
-        let array = self.kind() == Kind::Array && self.marks.is_empty();
+        let array = self.kind() == Kind::Array;
         std::iter::from_fn(move || {
             let text = self.text.as_bytes();
             if !array || matches!(byte(text, at), b']' | 0) {
@@ -220,28 +225,45 @@ impl<'a> Raw<'a> {
     /// The members of these names in one pass, of each the last one if there are several.
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> [Option<Raw<'a>>; N] {
         let mut values = [None; N];
-        for (key, value) in self.raw_entries() {
-            let position = position(&keys, key);
-            if let Some(slot) = position.and_then(|position| values.get_mut(position)) {
-                *slot = Some(value);
+        self.find(&keys, &keys.map(outline), &mut values);
+        values
+    }
+
+    /// The members of these names, which have these outlines.
+    fn find(self, names: &[&str], outlines: &[u32], values: &mut [Option<Raw<'a>>]) {
+        let position = |key: &str| position(names, outlines, key);
+        if self.marks.is_empty() || self.kind() != Kind::Object {
+            for (key, value) in self.unmarked_entries() {
+                if let Some(slot) = position(key).and_then(|at| values.get_mut(at)) {
+                    *slot = Some(value);
+                }
+            }
+            return;
+        }
+        for (mark, within) in self.steps() {
+            let at = self.slice(mark.key).and_then(position);
+            if let Some(slot) = at.and_then(|at| values.get_mut(at)) {
+                *slot = self.part_at(mark.value, within);
             }
         }
-        values
     }
 
     /// Members with their keys as they stand between the quotes.
     fn raw_entries(self) -> impl Iterator<Item = (&'a str, Raw<'a>)> {
         let object = self.kind() == Kind::Object;
-        let marked = self.steps().filter(move |_| object);
-        let marked = marked.filter_map(move |(mark, within)| {
+        let (mut marked, mut unmarked) = (self.steps(), self.unmarked_entries());
+        std::iter::from_fn(move || {
+            if self.marks.is_empty() || !object {
+                return unmarked.next();
+            }
+            let (mark, within) = marked.next()?;
             Some((self.slice(mark.key)?, self.part_at(mark.value, within)?))
-        });
-        marked.chain(self.unmarked_entries())
+        })
     }
 
     fn unmarked_entries(self) -> impl Iterator<Item = (&'a str, Raw<'a>)> {
         let mut at = white_space(self.text.as_bytes(), 1);
-        let object = self.kind() == Kind::Object && self.marks.is_empty();
+        let object = self.kind() == Kind::Object;
         std::iter::from_fn(move || {
             let text = self.text.as_bytes();
             if !object || matches!(byte(text, at), b'}' | 0) {
@@ -259,18 +281,43 @@ impl<'a> Raw<'a> {
 }
 
 /// Which of the names a key is, that stands as it does between its quotes.
-fn position(names: &[&str], key: &str) -> Option<usize> {
-    let same = |name: &&str, key: &str| {
-        // Most are not, and most of those do not begin alike.
-        let alike = name.len() == key.len() && name.as_bytes().first() == key.as_bytes().first();
-        alike && *name == key
-    };
-    let found = names.iter().position(|name| same(name, key));
-    if found.is_some() || !key.contains('\\') {
-        return found;
+fn position(names: &[&str], outlines: &[u32], key: &str) -> Option<usize> {
+    // Most are none, and no outline is theirs. All are compared, as vectors do it at once.
+    let of_key = outline(key);
+    let alike = |any, outline: &u32| any | (*outline == of_key);
+    if outlines.iter().fold(false, alike) {
+        let found = names.iter().position(|name| is_same(name, key));
+        if found.is_some() {
+            return found;
+        }
+    }
+    if scan::is_plain(key) {
+        return None;
     }
     let key = unescape(key);
-    names.iter().position(|name| same(name, &key))
+    names.iter().position(|name| *name == key)
+}
+
+/// Whether two names are the same, by words of eight bytes: the sandbox's `memcmp` goes byte by byte.
+fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    let ((words, _), (others, _)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let number = |word: &[u8; 8]| u64::from_le_bytes(*word);
+    let alike = || (words.iter().zip(others)).all(|(word, other)| number(word) == number(other));
+    match (one.last_chunk(), other.last_chunk()) {
+        (Some(last), Some(others_last)) => number(last) == number(others_last) && alike(),
+        _ => one.iter().zip(other).all(|(byte, other)| byte == other),
+    }
+}
+
+/// What most names differ in: length, first and last byte.
+fn outline(name: &str) -> u32 {
+    let name = name.as_bytes();
+    let [first, last] = [name.first(), name.last()].map(|byte| byte.copied().unwrap_or(0));
+    (name.len() as u32) << 16 | u32::from(first) << 8 | u32::from(last)
 }
 
 fn after_comma(text: &[u8], end: usize) -> usize {

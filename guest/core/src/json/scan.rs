@@ -152,6 +152,11 @@ fn plain_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Whether a string stands between its quotes as it is: it has no escapes.
+pub(super) fn is_plain(text: &str) -> bool {
+    plain_end(text.as_bytes(), 0) == text.len()
+}
+
 fn escape(text: &[u8], backslash: usize) -> Result<usize, Fault> {
     match byte(text, backslash + 1) {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(backslash + 2),

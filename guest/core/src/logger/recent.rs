@@ -1,10 +1,8 @@
 //! Calls that ended lately: a chunk that comes late is told from a stream that was never finished, and feedback finds its
 //! trace.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use crate::event::Timestamp;
-use crate::id::{self, SpanId, TraceId};
+use crate::id::{self, TraceId};
 
 /// How many are remembered.
 const REMEMBERED: usize = 4096;
@@ -20,55 +18,94 @@ pub(crate) struct Ended {
     pub whole_stream: bool,
 }
 
-/// The calls, by hashes of their ids.
+/// The calls, each in the place of the one that is forgotten for it: a ring. Ids whose hashes share a row are a chain, from
+/// the last to the first; it ends at a call that is forgotten, as those before that are, too.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    /// Each with the hash of where it went.
-    calls: BTreeMap<Key, (SpanId, Ended)>,
-    /// Their keys, the oldest first.
-    order: VecDeque<Key>,
+    /// In the order in which they ended, modulo [`REMEMBERED`].
+    calls: Vec<Remembered>,
+    /// The number of each row's last call, or [`NONE`].
+    rows: Vec<Number>,
     /// How many there ever were.
-    count: u64,
+    count: Number,
 }
 
-/// The hash of a call's id, and which of all calls it was.
-type Key = (SpanId, u64);
+/// Which of all calls it was.
+type Number = u64;
+
+/// No call's number.
+const NONE: Number = Number::MAX;
+
+type Hash = u64;
+
+#[derive(Debug)]
+struct Remembered {
+    number: Number,
+    /// The hash of its id.
+    id: Hash,
+    /// The hash of where it went.
+    destination: Hash,
+    /// The call before it in its row, or [`NONE`].
+    before: Number,
+    ended: Ended,
+}
 
 impl Recent {
     /// Notes that a call of this id has ended, and where it went.
     pub fn remember(&mut self, id: &str, destination: &str, ended: Ended) {
-        let key = (short(id), self.count);
+        let number = self.count;
         self.count += 1;
-        self.calls.insert(key, (short(destination), ended));
-        self.order.push_back(key);
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.calls.remove(&oldest);
+        let id = short(id);
+        self.rows.resize(REMEMBERED, NONE);
+        let last = self.rows.get_mut(place(id));
+        let call = Remembered {
+            number,
+            id,
+            destination: short(destination),
+            before: last.map_or(NONE, |last| std::mem::replace(last, number)),
+            ended,
+        };
+        match self.calls.get_mut(place(number)) {
+            Some(oldest) => *oldest = call,
+            None => self.calls.push(call),
         }
     }
 
     /// Calls of this id that went there, the last one first.
     pub fn of(&self, id: &str, destination: &str) -> impl Iterator<Item = &Ended> {
         let destination = short(destination);
-        let there = self.all(id).filter(move |(to, _)| *to == destination);
-        there.map(|(_, ended)| ended)
+        let there = self
+            .all(id)
+            .filter(move |call| call.destination == destination);
+        there.map(|call| &call.ended)
     }
 
     /// The call of this id that ended last.
     pub fn last(&self, id: &str) -> Option<&Ended> {
-        self.all(id).next().map(|(_, ended)| ended)
+        self.all(id).next().map(|call| &call.ended)
     }
 
-    fn all(&self, id: &str) -> impl Iterator<Item = &(SpanId, Ended)> {
+    fn all(&self, id: &str) -> impl Iterator<Item = &Remembered> {
         let id = short(id);
-        let calls = self.calls.range((id, 0)..=(id, u64::MAX));
-        calls.rev().map(|(_, call)| call)
+        let last = self.rows.get(place(id)).and_then(|last| self.call(*last));
+        let row = std::iter::successors(last, |call| self.call(call.before));
+        row.filter(move |call| call.id == id)
+    }
+
+    /// The call of this number, unless it is forgotten.
+    fn call(&self, number: Number) -> Option<&Remembered> {
+        let call = self.calls.get(place(number));
+        call.filter(|call| call.number == number)
     }
 }
 
-fn short(text: &str) -> SpanId {
-    id::span_id(&[text.as_bytes()])
+/// Where a number or a hash belongs.
+fn place(number: u64) -> usize {
+    number as usize % REMEMBERED
+}
+
+fn short(text: &str) -> Hash {
+    u64::from_be_bytes(id::span_id(&[text.as_bytes()]))
 }
 
 #[cfg(test)]
@@ -105,9 +142,6 @@ mod tests {
         }
         assert!(recent.last("first").is_none());
         assert_eq!(recent.of("call", "here").count(), REMEMBERED);
-        assert_eq!(
-            (recent.calls.len(), recent.order.len()),
-            (REMEMBERED, REMEMBERED)
-        );
+        assert_eq!(recent.calls.len(), REMEMBERED);
     }
 }

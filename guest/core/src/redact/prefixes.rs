@@ -217,34 +217,41 @@ static SMALL_P: &[Prefix] = &[at(2, "dapi", 32, Hex)];
 /// Noticed by `/`: Google's refresh tokens.
 static SLASH: &[Prefix] = &[at(1, "1//0", 30, Word)];
 
-/// The two bytes before the anchor, as a set: nearly all anchors are told to be none by it. A row a last byte, a bit a byte before it,
-/// by their lower five bits.
-const fn precede(prefixes: &[Prefix]) -> [u32; 32] {
-    let mut set = [0; 32];
+/// Pairs of bytes, as a set: a row a last byte, a bit a byte before it, by their [`class`].
+type Pairs = [u64; 64];
+
+/// Letters in any case, and all else apart from them: digits stand before most anchors, as in UUIDs.
+const fn class(byte: u8) -> u8 {
+    byte & 31 | (byte & 64) >> 1
+}
+
+/// The two bytes before the anchor: nearly all anchors are told to be none by them.
+const fn precede(prefixes: &[Prefix]) -> Pairs {
+    let mut set = [0; 64];
     let mut at = 0;
     #[expect(clippy::indexing_slicing, reason = "at compile time")]
     while at < prefixes.len() {
         let prefix = &prefixes[at];
         let text = prefix.text.as_bytes();
-        let last = text[prefix.anchor - 1] & 31;
-        set[last as usize] |= 1 << (text[prefix.anchor - 2] & 31);
+        let last = class(text[prefix.anchor - 1]);
+        set[last as usize] |= 1 << class(text[prefix.anchor - 2]);
         at += 1;
     }
     set
 }
 
-static BEFORE_DASH: [u32; 32] = precede(DASH);
-static BEFORE_UNDERSCORE: [u32; 32] = precede(UNDERSCORE);
-static BEFORE_DOT: [u32; 32] = precede(DOT);
+static BEFORE_DASH: Pairs = precede(DASH);
+static BEFORE_UNDERSCORE: Pairs = precede(UNDERSCORE);
+static BEFORE_DOT: Pairs = precede(DOT);
 
 /// The prefixes that are noticed by the byte at `at`.
 pub(super) fn noticed(
     text: &[u8],
     at: usize,
 ) -> impl Iterator<Item = (&'static Prefix, usize)> + '_ {
-    let among = |set: &[u32; 32]| {
-        let row = set.get(usize::from(before(text, at, 1) & 31)).copied();
-        row.unwrap_or(0) >> (before(text, at, 2) & 31) & 1 == 1
+    let among = |set: &Pairs| {
+        let row = set.get(usize::from(class(before(text, at, 1)))).copied();
+        row.unwrap_or(0) >> class(before(text, at, 2)) & 1 == 1
     };
     let prefixes: &'static [Prefix] = match byte(text, at) {
         b'-' if among(&BEFORE_DASH) => DASH,
@@ -258,7 +265,10 @@ pub(super) fn noticed(
     };
     prefixes.iter().filter_map(move |prefix| {
         let start = at.checked_sub(prefix.anchor)?;
-        stands_at(text, start, prefix.text.as_bytes()).then_some((prefix, start))
+        let prefix_bytes = prefix.text.as_bytes();
+        // Most begin otherwise, and comparing one byte takes no call.
+        let may_stand = text.get(start) == prefix_bytes.first();
+        (may_stand && stands_at(text, start, prefix_bytes)).then_some((prefix, start))
     })
 }
 

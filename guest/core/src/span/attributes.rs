@@ -296,10 +296,13 @@ impl Encoder<'_, '_, '_> {
     fn numbers<T: Display, const N: usize>(&mut self, key: &str, members: [(&str, Option<T>); N]) {
         self.scratch.clear();
         for (name, value) in members {
-            let before = if self.scratch.is_empty() { '{' } else { ',' };
+            let before = if self.scratch.is_empty() { b'{' } else { b',' };
             if let Some(value) = value {
+                self.scratch.push(before);
+                json::write_str(name, &mut self.scratch);
+                self.scratch.push(b':');
                 // Writing to memory does not fail.
-                let _ = write!(self.scratch, "{before}\"{name}\":{value}");
+                let _ = write!(self.scratch, "{value}");
             }
         }
         self.scratch.push(b'}');
