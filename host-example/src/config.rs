@@ -14,6 +14,7 @@ use toml::Table;
 use toml::de::{DeTable, DeValue};
 
 mod gateway;
+mod logger;
 mod read;
 mod spool;
 
@@ -114,7 +115,7 @@ impl Config {
             limits: root.table("limits", gateway::limits).unwrap_or_default(),
             queue: root.table("queue", gateway::queue).unwrap_or_default(),
             upstreams: root.tables("upstream", gateway::upstream),
-            logger: root.layer("logger", |key| {
+            logger: logger::logger(&mut root, |key| {
                 Source::File(path.to_owned(), lines.of_key(key))
             }),
             spool: root.table("spool", spool::spool),

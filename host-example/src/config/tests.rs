@@ -57,6 +57,39 @@ fn the_loggers_settings_keep_their_lines() {
 }
 
 #[test]
+fn the_token_may_stand_in_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("token");
+    let text = |more: &str| {
+        format!(
+            "[logger]\n{more}token_file = {:?}\n",
+            path.display().to_string()
+        )
+    };
+    assert!(
+        faults(&text(""))[0].contains("2 logger.token_file: ")
+            && faults(&text(""))[0].contains("cannot be read: ")
+    );
+    std::fs::write(&path, "\n").unwrap();
+    assert!(faults(&text(""))[0].ends_with("is empty: it has to hold the token alone"));
+    std::fs::write(&path, "hush\n").unwrap();
+    let logger = parse(&text("")).unwrap().logger;
+    let source = Source::File(path.clone(), None);
+    assert_eq!(
+        logger,
+        Layer::from([("token".to_owned(), (Value::from("hush"), source))])
+    );
+    assert_eq!(
+        faults(&text("token = \"other\"\n")),
+        ["3 logger.token_file: excludes `token`: leave one of them out"]
+    );
+    assert_eq!(
+        faults("[logger]\ntoken_file = 1"),
+        ["2 logger.token_file: expected the path of a file"]
+    );
+}
+
+#[test]
 fn an_empty_file_is_good() {
     assert!(parse("").unwrap().logger.is_empty());
     assert_eq!(

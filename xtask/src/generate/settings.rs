@@ -12,6 +12,9 @@ The same keys in every host: members of the JSON object that `configure` takes, 
 `[logger]` in the gateway's TOML. Unknown keys and bad values are refused by name. An environment variable counts where the
 key is left out, in hosts that have an environment. Values of secret settings are never shown.
 
+The gateway takes `token` from MLFLOW_TRACKING_TOKEN, from `[logger]`, or from the file that `token_file` under `[logger]` names: it holds the token
+alone, and is read again at a reload. No setting of this list reads a file.
+
 Made from the code by `cargo xtask generate`.
 ";
 
