@@ -56,7 +56,8 @@ impl Access<'_> {
         let answer = heard("auth", self.client.get(HARMLESS).await, report)?;
         match answer.status {
             200 if answer.json().is_some() => {
-                self.welcome(report);
+                let open = self.credentials().is_some() && self.lets_anybody_in().await;
+                self.welcome(open, report);
                 return Some(());
             }
             200 => report.fail(
@@ -89,7 +90,7 @@ impl Access<'_> {
         clock::compare(&answer, report);
         match answer.status {
             200..=299 => {
-                self.welcome(report);
+                self.welcome(false, report);
                 return Some(());
             }
             401 | 407 => report.fail("auth", answer.words(), self.mend_credentials()),
@@ -103,11 +104,21 @@ impl Access<'_> {
         None
     }
 
-    fn welcome(&self, report: &mut Report) {
+    /// Whether credentials are set that the server does not ask for.
+    async fn lets_anybody_in(&self) -> bool {
+        let answer = self.client.nobody().get(HARMLESS).await;
+        answer.is_ok_and(|answer| answer.status == 200 && answer.json().is_some())
+    }
+
+    fn welcome(&self, open: bool, report: &mut Report) {
         let Some(credentials) = self.credentials() else {
             return report.ok("auth", "the server lets in without credentials");
         };
-        let taken = format!("the server takes {credentials}");
+        let taken = if open {
+            format!("the server asks for no credentials, and is sent {credentials}")
+        } else {
+            format!("the server takes {credentials}")
+        };
         match Origin::parse(&self.server.tracking_uri) {
             Some(origin) if !origin.tls && !is_this_machine(&origin.host) => report.warn(
                 "auth",

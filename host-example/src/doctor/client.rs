@@ -20,6 +20,7 @@ const MOST: usize = 1 << 20;
 const SHOWN: usize = 200;
 
 /// Asks one server.
+#[derive(Clone)]
 pub(super) struct Client {
     way: Way,
     base: String,
@@ -69,6 +70,13 @@ impl Client {
             fields: own.chain(server.headers.0.iter().cloned()).collect(),
             patience,
         }
+    }
+
+    /// The same without credentials.
+    pub fn nobody(&self) -> Self {
+        let mut nobody = self.clone();
+        nobody.fields.retain(|(name, _)| name != "authorization");
+        nobody
     }
 
     /// Asks for a path below the tracking URI.

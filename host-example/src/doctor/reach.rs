@@ -21,6 +21,7 @@ use crate::tls::{self, TlsError};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A way that was gone once, and can be gone again.
+#[derive(Clone)]
 pub(super) struct Way {
     addresses: Vec<SocketAddr>,
     host: String,

@@ -112,12 +112,13 @@ async fn all_is_well_and_nothing_is_left_behind() {
     );
     assert!(visit.finding("server").1.contains("3.17.2"));
     assert!(visit.finding("auth").1.contains("`token` ("));
-    // Each request has carried the token, that of the plugin too; the trace was deleted by its id.
+    // Each request has carried the token, that of the plugin too, but the one that asks whether it takes a token; the
+    // trace was deleted by its id.
     let heard = mlflow.heard("");
     let carrying = heard
         .iter()
         .filter(|head| head.contains("authorization: Bearer hush-hush"));
-    assert_eq!(carrying.count(), heard.len(), "{heard:#?}");
+    assert_eq!(carrying.count(), heard.len() - 1, "{heard:#?}");
     let [read] = &mlflow.heard("GET /api/3.0/mlflow/traces/tr-")[..] else {
         panic!("{heard:#?}")
     };
@@ -268,6 +269,17 @@ async fn clocks_that_differ_are_told_by_how_much() {
         assert!(said.contains(words) || said.contains(&one_less), "{said}");
         visit.assert("clock", level, "this machine's; mend: have a time service");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_nobody_asks_for_are_told_as_such() {
+    let mlflow = Tracking::start(&[], 0).await;
+    let directory = tempfile::tempdir().unwrap();
+    let token = write(directory.path(), "token", "hush-hush\n");
+    let (_kept, path) = config(&mlflow.url, &format!("token_file = {token:?}"), "");
+    let visit = visit(&["--config", &path], |_| ()).await;
+    let sent = format!("the server asks for no credentials, and is sent `token` ({token})");
+    visit.assert("auth", "ok", &sent);
 }
 
 #[tokio::test(flavor = "multi_thread")]
