@@ -48,9 +48,7 @@ pub fn run(
         Ok(response) => pass(response, &method, client, &mut record),
         Err(error) => {
             let (status, kind) = failure(&error);
-            let error = format!("{error:?}");
-            let error = error.trim_start_matches("ErrorCode::");
-            let reason = format!("{} cannot be reached: {error}", upstream.authority);
+            let reason = format!("the upstream {} {}", upstream.authority, words(&error));
             refuse(client, status, kind, &reason);
             record.fail((kind, &reason));
         }
@@ -189,6 +187,23 @@ pub fn refuse(client: ResponseOutparam, status: u16, kind: &str, reason: &str) {
         let _ = streams::write(&out, text.as_bytes());
     }
     let _ = OutgoingBody::finish(body, None);
+}
+
+/// What the upstream did instead of answering.
+fn words(error: &ErrorCode) -> String {
+    let words = match error {
+        ErrorCode::ConnectionRefused => "refused the connection",
+        ErrorCode::ConnectionTimeout => "could not be connected to in time",
+        ErrorCode::DnsError(_) | ErrorCode::DnsTimeout => "has a name that could not be resolved",
+        ErrorCode::DestinationIpUnroutable => "cannot be reached from here",
+        ErrorCode::ConnectionTerminated => "closed the connection before it answered",
+        // Hosts do not tell the one from the other.
+        ErrorCode::HttpProtocolError => {
+            "closed the connection before it answered, or what it answered is no HTTP"
+        }
+        other => return format!("failed: {other:?}").replace("ErrorCode::", ""),
+    };
+    words.to_owned()
 }
 
 /// The status and the kind that a failure has for the client and for MLflow.

@@ -201,6 +201,8 @@ fn failures_of_the_upstream_are_the_clients_and_are_logged() {
     assert_eq!(answer.status, 502);
     let error: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(error["error"]["type"], "connection-error");
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with("refused the connection"), "{message}");
     let trace = one("serve-closed");
     let exception = &trace.root().unwrap().events[0].attributes;
     assert_eq!(exception["exception.type"], "connection-error");
