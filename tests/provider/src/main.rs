@@ -17,7 +17,7 @@ struct Arguments {
     /// Milliseconds between the parts of a streamed response
     #[arg(long, value_name = "MS", default_value = "20")]
     pause: u64,
-    /// A directory to keep each response's body in, in a file named by the header `x-request-id`
+    /// A directory, made where it is missing, to keep each response's body in, in a file named by the header `x-request-id`
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
 }
@@ -26,6 +26,10 @@ struct Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let pause = Duration::from_millis(arguments.pause);
+    if let Some(directory) = &arguments.record {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    }
     let provider = Provider::start_recording(arguments.listen, pause, arguments.record)
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
