@@ -97,7 +97,7 @@ impl<E: Keyed> Pending<E> {
     }
 
     /// All events, in the order of their keys. Their sizes are to stay.
-    pub fn events_mut(&mut self) -> impl Iterator<Item = &mut E> {
+    pub fn events_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut E> {
         self.events.values_mut()
     }
 

@@ -40,6 +40,7 @@ pub(super) struct Backlog {
     redaction: Arc<Redaction>,
     next_key: AtomicU64,
     lost: Quiet,
+    cut: Quiet,
     refused: Quiet,
 }
 
@@ -81,6 +82,7 @@ impl Backlog {
             redaction,
             next_key: AtomicU64::new(1),
             lost: Quiet::default(),
+            cut: Quiet::default(),
             refused: Quiet::default(),
         }
     }
@@ -125,7 +127,11 @@ impl Backlog {
     fn queue(&self, record: Record, written: &Written) {
         self.metrics.delivery().taken();
         let mut waiting = self.lock();
-        match (record.ticket, &self.disk) {
+        // At the end, what was written of it is better than nothing.
+        let in_spool = record
+            .written()
+            .or(record.ticket.filter(|_| waiting.closed));
+        match (in_spool, &self.disk) {
             // Here what is waiting for workers may have half of the budget: less than that, and
             // those under way would have to make room for them again and again.
             (Some(ticket), Some(disk))
@@ -181,6 +187,29 @@ impl Backlog {
         self.lose(1, QUEUE_FULL);
     }
 
+    /// Of a call under way something is missing, since there is no memory for it.
+    pub fn count_cut(&self) {
+        self.metrics.delivery().cut();
+        if let Some(told) = self.cut.count(1, || QUEUE_FULL.to_owned()) {
+            self.tell_cut(told);
+        }
+    }
+
+    /// Reads a call again that was shed. None: the disk does not give it, for now or at all.
+    pub fn restore(&self, shed: &Record) -> Option<Record> {
+        let (disk, ticket) = (self.disk.as_ref()?, shed.ticket?);
+        match disk.read(ticket, shed.start.key, &self.budget) {
+            Read::Call(record) => Some(*record),
+            // It is left aside, and taken again later.
+            Read::NotNow => None,
+            Read::Lost => {
+                self.metrics.delivery().settled(Fate::Dropped);
+                disk.done(&[ticket]);
+                None
+            }
+        }
+    }
+
     /// The next call, when there is one. None: there will be none.
     pub async fn take(&self) -> Option<Record> {
         loop {
@@ -210,7 +239,7 @@ impl Backlog {
         let first = waiting.calls.front();
         let older = match first {
             // What is in memory alone is in a hurry.
-            Some(first) if first.ticket.is_none() => None,
+            Some(first) if first.written().is_none() => None,
             first => {
                 let limit = first.and_then(|first| first.ticket);
                 let disk = self.disk.as_ref();
@@ -280,7 +309,10 @@ impl Backlog {
     fn evict(&self) -> bool {
         let mut waiting = self.lock();
         if let Some(disk) = &self.disk
-            && let Some(place) = waiting.calls.iter().rposition(|call| call.ticket.is_some())
+            && let Some(place) = waiting
+                .calls
+                .iter()
+                .rposition(|call| call.written().is_some())
             && let Some(record) = waiting.calls.remove(place)
         {
             if let Some(ticket) = record.ticket {
@@ -288,11 +320,18 @@ impl Backlog {
             }
             return true;
         }
-        let oldest = waiting.calls.pop_front();
-        if oldest.is_some() {
-            self.lose(1, QUEUE_FULL);
+        let Some(oldest) = waiting.calls.pop_front() else {
+            return false;
+        };
+        match (oldest.ticket, &self.disk) {
+            // What was written of it is better than nothing.
+            (Some(ticket), Some(disk)) => {
+                self.put_back(disk, ticket);
+                self.count_cut();
+            }
+            _ => self.lose(1, QUEUE_FULL),
         }
-        oldest.is_some()
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -2,9 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use logger_core::event::UPSTREAM_GONE;
 use tokio::time::Instant;
@@ -12,8 +14,15 @@ use tokio::time::Instant;
 use super::exchange::{Exchange, Guard};
 use crate::timed::{Timed, TimedError};
 
-/// A request's body on its way to the upstream.
-pub(super) struct Request {
+/// How long is waited for what is left of a request whose upstream is not there.
+const REST: Duration = Duration::from_millis(250);
+
+/// A request's body on its way to the upstream. Clones are of the same body: what the upstream did not ask
+/// for can be read by another.
+#[derive(Clone)]
+pub(super) struct Request(Arc<Mutex<Sending>>);
+
+struct Sending {
     body: Incoming,
     exchange: Exchange,
     upload: Arc<Upload>,
@@ -49,14 +58,28 @@ impl Request {
             too_large: AtomicBool::new(false),
             broken: AtomicBool::new(false),
         });
-        let request = Self {
+        let sending = Sending {
             body,
             exchange,
             upload: upload.clone(),
             passed: 0,
             most,
         };
-        (request, upload)
+        (Self(Arc::new(Mutex::new(sending))), upload)
+    }
+
+    /// Records what nobody has asked for, up to so many bytes, as far as the client sends it soon.
+    pub async fn record_rest(mut self, most: usize) {
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let rest = async {
+            while self.sending().passed < most && matches!(self.frame().await, Some(Ok(_))) {}
+        };
+        // What has not come by then is not logged.
+        let _ = tokio::time::timeout(REST, rest).await;
+    }
+
+    fn sending(&self) -> MutexGuard<'_, Sending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,10 +114,10 @@ impl Body for Request {
     type Error = RequestError;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestError>>> {
-        let this = &mut *self;
+        let this = &mut *self.sending();
         let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
         this.upload.touch();
         if let Some(Ok(frame)) = &frame
@@ -119,11 +142,11 @@ impl Body for Request {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.sending().body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.sending().body.size_hint()
     }
 }
 

@@ -72,6 +72,13 @@ impl Weight {
         self.bytes += bytes;
     }
 
+    /// Gives all of it back, and answers how much it was.
+    pub fn release(&mut self) -> usize {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.budget.held.fetch_sub(bytes, Relaxed);
+        bytes
+    }
+
     /// What it is.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -34,7 +34,7 @@ struct Equipment {
     settings: watch::Receiver<Settings>,
     backlog: Arc<Backlog>,
     metrics: Arc<Metrics>,
-    most: usize,
+    share: usize,
     until: watch::Receiver<Option<Instant>>,
 }
 
@@ -56,7 +56,7 @@ impl Crew {
                 backlog: backlog.clone(),
                 metrics: metrics.clone(),
                 // The other half is for calls that are under way or wait.
-                most: queue.max_bytes / 2 / usize::from(queue.workers),
+                share: 2 * usize::from(queue.workers),
                 until: until_receiver.clone(),
             };
             let (started, has_started) = oneshot::channel();
@@ -152,7 +152,7 @@ impl Equipment {
             self.settings,
             self.backlog,
             self.metrics,
-            self.most,
+            self.share,
         )
         .await
     }

@@ -276,5 +276,7 @@ fn record(call: EndedCall, fields: [Fields; 2], key: u64, weight: Weight) -> Rec
         }),
         weight,
         ticket: None,
+        stale: false,
+        shed: 0,
     }
 }

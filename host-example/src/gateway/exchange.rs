@@ -176,9 +176,13 @@ impl Exchange {
             .log_body_bytes
             .saturating_sub(body.kept)
             .min(part.len());
-        let room = wanted > 0 && !body.is_cut() && backlog.make_room(&mut weight, wanted + PART);
+        let asks = wanted > 0 && !body.is_cut();
+        let room = asks && backlog.make_room(&mut weight, wanted + PART);
         body.add(at, part, if room { wanted } else { 0 });
         record.weight = weight;
+        if asks && !room {
+            backlog.count_cut();
+        }
     }
 
     fn seconds(&self) -> f64 {
@@ -238,6 +242,8 @@ fn record(backlog: &Backlog, at: Timestamp, start: Start) -> Option<Record> {
         failure: None,
         weight,
         ticket: None,
+        stale: false,
+        shed: 0,
     })
 }
 

@@ -206,8 +206,9 @@ impl Gateway {
         let routes = Routes::new(&config, &before.routes)?;
         let limits = config.limits;
         self.live.send_replace(Arc::new(Live { routes, limits }));
-        self.delivery.configure(settings);
         self.delivery.backlog().budget().set(config.queue.max_bytes);
+        // Workers look at the bound when they take the settings.
+        self.delivery.configure(settings);
         let metrics_listen = |config: &Config| config.metrics.as_ref().map(|m| m.listen);
         let old = &self.config;
         let fixed = [

@@ -125,12 +125,19 @@ async fn forward(
     prepare(&mut head, trace);
     head.uri = url;
     let (body, upload) = body::Request::new(body, exchange.clone(), most);
-    let answer = upstream.client.request(Request::from_parts(head, body));
-    tokio::select! {
-        answer = answer => answer.map_err(|error| {
-            broken_upload(&upload, most).unwrap_or_else(|| Fault::of(&error, &upstream.origin))
-        }),
-        fault = too_late(upstream, &upload) => Err(fault),
+    let request = Request::from_parts(head, body.clone());
+    let answer = tokio::select! {
+        answer = upstream.client.request(request) => answer,
+        fault = too_late(upstream, &upload) => return Err(fault),
+    };
+    match answer {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            // An upstream that is not there has asked for nothing of the body, and it is to be logged.
+            body.record_rest(live.limits.log_body_bytes).await;
+            let broken = broken_upload(&upload, most);
+            Err(broken.unwrap_or_else(|| Fault::of(&error, &upstream.origin)))
+        }
     }
 }
 

@@ -49,6 +49,10 @@ pub(super) struct Record {
     pub weight: Weight,
     /// Where it is in the spool, if it is.
     pub ticket: Option<Ticket>,
+    /// What is in the spool is not all of it: it was written when its end was foreseen, and went on.
+    pub stale: bool,
+    /// What it took of the budget before it was shed: it is in the spool alone.
+    pub shed: usize,
 }
 
 /// What is known of a call when it begins, beside the time.
@@ -143,6 +147,25 @@ impl Copied {
 }
 
 impl Record {
+    /// Where all of it is in the spool, if it is.
+    pub fn written(&self) -> Option<Ticket> {
+        self.ticket.filter(|_| !self.stale)
+    }
+
+    /// Lets go of what is in the spool as well. Of calls that are written.
+    pub fn shed(&mut self) {
+        self.shed += self.weight.release();
+        self.request = Copied::default();
+        self.response = Copied::default();
+        self.head = None;
+        self.start.headers = Vec::new();
+    }
+
+    /// Whether it is in the spool alone.
+    pub fn is_shed(&self) -> bool {
+        self.shed > 0
+    }
+
     /// What is missing of the bodies, in words; none: nothing is.
     pub fn cuts(&self) -> Option<String> {
         let body = |name, body: &Copied| (name, body.kept as u64, body.came);
@@ -159,7 +182,7 @@ impl Keyed for Record {
     }
 
     fn size(&self) -> usize {
-        self.weight.bytes()
+        self.weight.bytes() + self.shed
     }
 }
 

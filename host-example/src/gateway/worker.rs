@@ -34,8 +34,8 @@ pub(super) struct Worker<F: Sinks> {
     pub backlog: Arc<Backlog>,
     pub metrics: Arc<Metrics>,
     pub settings: watch::Receiver<Settings>,
-    /// Bytes that may be held before no more calls are taken.
-    pub most: usize,
+    /// What part of the budget may be held before no more calls are taken: one in so many bytes.
+    pub share: usize,
     sinks: F,
     sink: F::Sink,
     held: Pending<Record>,
@@ -73,7 +73,7 @@ impl<F: Sinks> Worker<F> {
         settings: watch::Receiver<Settings>,
         backlog: Arc<Backlog>,
         metrics: Arc<Metrics>,
-        most: usize,
+        share: usize,
     ) -> Result<Self, LoggerError> {
         let mut sink = sinks.fresh().await?;
         let now = settings.borrow().clone();
@@ -82,7 +82,7 @@ impl<F: Sinks> Worker<F> {
             backlog,
             metrics,
             settings,
-            most,
+            share,
             sinks,
             sink,
             held: Pending::default(),
@@ -153,7 +153,7 @@ impl<F: Sinks> Worker<F> {
 
     async fn next(&mut self) -> Next {
         let wake = self.wake().await;
-        let has_room = !self.full && self.held.bytes() < self.most;
+        let has_room = !self.full && self.held.bytes() < self.most();
         let saves = self.backlog.is_spooled() && !self.held.is_empty();
         tokio::select! {
             biased;
@@ -189,6 +189,10 @@ impl<F: Sinks> Worker<F> {
     async fn log_held(&mut self) {
         while let Some(record) = next_to_log(&self.held, &self.suspects, self.full) {
             let key = record.start.key;
+            if record.is_shed() {
+                self.restore(key);
+                continue;
+            }
             match self.sink.log(record).await {
                 Ok(()) => self.held.logged(key),
                 Err(LoggerError::Refused(Refusal::QueueFull)) => {
@@ -208,6 +212,7 @@ impl<F: Sinks> Worker<F> {
                 Err(error) => self.refuse(key, &error.to_string()),
             }
             self.suspects.logged(key);
+            self.shed();
             if self.traps >= TRAPS || self.suspects.is_careful() {
                 // One of those that are held makes flushing trap: the one that was logged last.
                 self.flush(FlushMode::All).await;
@@ -243,8 +248,42 @@ impl<F: Sinks> Worker<F> {
         self.obstacle = obstacle;
     }
 
+    /// The bytes that may be held. A reload may change them.
+    fn most(&self) -> usize {
+        self.backlog.budget().most() / self.share
+    }
+
+    /// Has memory hold no more than that: what is beyond it is in the spool alone until it is needed again, as
+    /// when the instance is lost. So one large call, or a bound that was lowered, takes nothing from the calls
+    /// that are under way.
+    fn shed(&mut self) {
+        let mut beyond = self.held.bytes().saturating_sub(self.most());
+        for record in self.held.events_mut().rev() {
+            if beyond == 0 {
+                return;
+            }
+            beyond = beyond.saturating_sub(record.shed);
+            if beyond > 0 && !record.is_shed() && record.written().is_some() {
+                beyond = beyond.saturating_sub(record.weight.bytes());
+                record.shed();
+            }
+        }
+    }
+
+    /// Has a call that was shed be in memory again.
+    fn restore(&mut self, key: u64) {
+        let Some(shed) = self.held.remove(key) else {
+            return;
+        };
+        match self.backlog.restore(&shed) {
+            Some(record) => self.held.add(record),
+            None => self.suspects.forget(key),
+        }
+    }
+
     async fn configure(&mut self) {
         let settings = self.settings.borrow_and_update().clone();
+        self.shed();
         if self.obstacle.is_some() && self.begin_elsewhere(&settings).await {
             return;
         }
@@ -257,7 +296,11 @@ impl<F: Sinks> Worker<F> {
     }
 
     fn refuse(&mut self, key: u64, reason: &str) {
-        if let Some(record) = self.remove(key)
+        let record = self.remove(key).and_then(|record| {
+            let shed = record.is_shed().then(|| self.backlog.restore(&record));
+            shed.unwrap_or(Some(record))
+        });
+        if let Some(record) = record
             && self.backlog.refuse(&record, reason)
         {
             self.done.extend(record.ticket);

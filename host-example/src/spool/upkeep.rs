@@ -56,7 +56,12 @@ impl Spool {
         for number in numbers {
             let path = segment::calls(self.path(), number);
             let found = std::fs::symlink_metadata(path);
-            if !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            // The directory may have become a file.
+            let gone = |error: io::Error| {
+                use io::ErrorKind::{NotADirectory, NotFound};
+                matches!(error.kind(), NotFound | NotADirectory)
+            };
+            if !found.is_err_and(gone) {
                 continue;
             }
             let mut writer = self.writer.lock();

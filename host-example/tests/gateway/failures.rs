@@ -100,10 +100,14 @@ async fn an_upstream_that_is_not_there_is_502() {
     let mlflow = Mlflow::start().await;
     let url = closed_url().await;
     let gateway = Gateway::start(&Gateway::config(&url, &mlflow, "", "")).await;
-    let answer = Answer::of(post(&gateway.address, CHAT, "{}").await).await;
+    let asked = r#"{"model":"m","messages":[{"role":"user","content":"is anybody there?"}]}"#;
+    let answer = Answer::of(post(&gateway.address, CHAT, asked).await).await;
     assert_eq!(answer.status(), 502);
     assert_eq!(answer.json()["error"]["type"], "connection-refused");
-    assert_eq!(mlflow.span().await.exception().0, "connection-refused");
+    let span = mlflow.span().await;
+    assert_eq!(span.exception().0, "connection-refused");
+    let inputs = span.attribute("mlflow.spanInputs");
+    assert!(inputs.contains("is anybody there?"), "{inputs}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

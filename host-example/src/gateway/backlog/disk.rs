@@ -99,6 +99,7 @@ impl Disk {
     /// Writes a call, which then has a ticket, in the place of what was written of it before. `lost` is
     /// told how many older calls had to go.
     pub fn write(&self, record: &mut Record, lost: impl FnOnce(usize)) -> Written {
+        record.stale = record.ticket.is_some();
         let written = self.redaction.written(record);
         let known = match codec::known(&written) {
             Ok(known) => known,
@@ -122,6 +123,7 @@ impl Disk {
         match appended {
             Ok(ticket) => {
                 let again = record.ticket.replace(ticket).is_some();
+                record.stale = false;
                 self.metrics.delivery().written(again, began.elapsed());
                 self.works(|health| &mut health.writing, "takes calls");
                 Written::Yes

@@ -12,6 +12,9 @@ impl Backlog {
         if let Some(told) = self.lost.rest() {
             self.tell_lost(told);
         }
+        if let Some(told) = self.cut.rest() {
+            self.tell_cut(told);
+        }
         if let Some(told) = self.refused.rest() {
             self.tell_refused(told);
         }
@@ -55,7 +58,7 @@ impl Backlog {
             let mut calls = std::mem::take(&mut waiting.calls);
             calls.iter_mut().for_each(|call| disk.check(call));
             let (unwritten, rest): (VecDeque<_>, _) =
-                calls.into_iter().partition(|call| call.ticket.is_none());
+                calls.into_iter().partition(|call| call.written().is_none());
             waiting.calls = rest;
             waiting.away = unwritten.len();
             unwritten
@@ -79,9 +82,10 @@ impl Backlog {
             return true;
         };
         let mut takes = true;
-        for record in calls {
+        // What was shed is nowhere else: there is nothing to write.
+        for record in calls.into_iter().filter(|call| !call.is_shed()) {
             disk.check(record);
-            if takes && record.ticket.is_none() {
+            if takes && record.written().is_none() {
                 let written = disk.write(record, |calls| self.lose(calls, disk.full()));
                 takes = written != Written::NotNow;
             }

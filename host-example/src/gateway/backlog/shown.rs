@@ -41,6 +41,10 @@ impl Backlog {
         tracing::warn!(calls, "calls were not logged: {why}");
     }
 
+    pub(super) fn tell_cut(&self, (calls, why): (u64, String)) {
+        tracing::warn!(calls, "calls are logged without all of their bodies: {why}");
+    }
+
     pub(super) fn tell_refused(&self, (calls, reason): (u64, String)) {
         match &self.letters {
             Some(letters) => tracing::warn!(

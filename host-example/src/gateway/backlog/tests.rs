@@ -29,6 +29,8 @@ pub fn record(backlog: &Backlog, key: u64, bytes: usize) -> Option<Record> {
         failure: None,
         weight,
         ticket: None,
+        stale: false,
+        shed: 0,
     })
 }
 
@@ -46,10 +48,15 @@ pub fn backlog(bytes: usize) -> Arc<Backlog> {
 impl Backlog {
     /// How many calls were dropped.
     pub fn dropped(&self) -> usize {
+        self.metric("gateway_logged_total{fate=\"Dropped\"}")
+    }
+
+    /// What a metric is at.
+    pub fn metric(&self, name: &str) -> usize {
         let text = self.metrics.encode(&self.gauges()).unwrap();
-        let name = "gateway_logged_total{fate=\"Dropped\"} ";
-        let value = text.lines().find_map(|line| line.strip_prefix(name));
-        value.unwrap().parse().unwrap()
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        let mut values = lines.filter(|(shown, _)| *shown == name);
+        values.next().unwrap().1.parse().unwrap()
     }
 }
 

@@ -78,3 +78,38 @@ async fn an_end_that_was_foreseen_is_written_once_unless_it_is_another() {
         assert_eq!(backlog.left(), (1, 0), "{name}");
     }
 }
+
+#[test]
+fn a_body_that_finds_no_room_is_counted_once() {
+    let backlog = backlog(5000);
+    let exchange = begin(&backlog);
+    for _ in 0..3 {
+        exchange.request_part(&Bytes::from(vec![b'x'; 3000]));
+    }
+    assert_eq!(backlog.metric("gateway_log_cut_total"), 1);
+}
+
+#[tokio::test]
+async fn an_end_that_the_disk_does_not_take_is_written_when_it_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let (dir, gone) = (
+        directory.path().join("spool"),
+        directory.path().join("gone"),
+    );
+    let backlog = Arc::new(spooled(&directory, 1 << 20, 1 << 20));
+    let exchange = begin(&backlog);
+    exchange.response_part(&Bytes::from_static(b"data: [DONE]\n\n"));
+    // The mark was none, and what comes then needs another file.
+    std::fs::rename(&dir, &gone).unwrap();
+    exchange.response_part(&Bytes::from(vec![b'x'; 70_000]));
+    exchange.finish();
+    std::fs::rename(&gone, &dir).unwrap();
+    let mut record = backlog.take().await.unwrap();
+    assert!(record.ticket.is_some() && record.written().is_none());
+    while !backlog.save([&mut record]) {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(record.written().is_some());
+    drop((record, exchange));
+    assert_eq!(backlog.left(), (1, 0));
+}

@@ -63,6 +63,7 @@ pub(in crate::gateway) struct Delivery {
     taken: Counter,
     logged: Family<Settled, Counter>,
     retried: Counter,
+    cut: Counter,
     waiting: Gauge,
     held_bytes: Gauge,
     max_bytes: Gauge,
@@ -96,6 +97,7 @@ impl Default for Delivery {
             taken: Counter::default(),
             logged: Family::default(),
             retried: Counter::default(),
+            cut: Counter::default(),
             waiting: Gauge::default(),
             held_bytes: Gauge::default(),
             max_bytes: Gauge::default(),
@@ -151,6 +153,11 @@ impl Delivery {
     /// Calls are given to an instance again.
     pub fn retried(&self, calls: usize) {
         self.retried.inc_by(calls as u64);
+    }
+
+    /// Something of a call is missing, since there was no memory for it.
+    pub fn cut(&self) {
+        self.cut.inc();
     }
 
     /// An instance was lost.

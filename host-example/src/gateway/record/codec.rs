@@ -86,6 +86,8 @@ pub(in crate::gateway) fn decode(
         failure: known.failure.map(Cow::into_owned),
         weight,
         ticket: None,
+        stale: false,
+        shed: 0,
     })
 }
 
@@ -164,6 +166,8 @@ mod tests {
             }),
             weight: Weight::none(budget),
             ticket: None,
+            stale: false,
+            shed: 0,
         }
     }
 

@@ -232,7 +232,7 @@ async fn start(
     backlog: &Arc<Backlog>,
 ) -> Worker<Played> {
     let (played, backlog) = (played.clone(), backlog.clone());
-    let worker = Worker::start(played, settings, backlog, Metrics::new(), 1 << 20);
+    let worker = Worker::start(played, settings, backlog, Metrics::new(), 2);
     worker.await.unwrap()
 }
 
@@ -327,4 +327,62 @@ async fn no_instance_is_begun_when_the_time_is_up() {
     worker.held.add(backlog.take().await.unwrap());
     assert_eq!(worker.close(Instant::now()).await, 1);
     assert_eq!(played.0.lock().unwrap().instances, 1);
+}
+
+/// A worker before a server that is away, and a call of this size in its hands; `most` bounds the memory.
+async fn holding(directory: &TempDir, most: usize, bytes: usize) -> (Worker<Played>, Arc<Backlog>) {
+    let backlog = Arc::new(spooled(directory, most, 1 << 20));
+    let played = Played::default();
+    played.0.lock().unwrap().down = u32::MAX;
+    let (_settings, receiver) = watch::channel(Settings::default());
+    let mut worker = start(&played, receiver, &backlog).await;
+    for key in 1..=3 {
+        let mut call = record(&backlog, key, bytes).unwrap();
+        call.request.add(1, &vec![b'x'; bytes].into(), bytes);
+        backlog.push(call);
+        worker.held.add(backlog.take().await.unwrap());
+        worker.log_held().await;
+    }
+    (worker, backlog)
+}
+
+#[tokio::test]
+async fn large_calls_with_a_worker_leave_memory_to_those_under_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut worker, backlog) = holding(&directory, 100_000, 70_000).await;
+    assert_eq!(backlog.budget().held(), 0);
+    assert!(record(&backlog, 4, 100_000).is_some());
+    // The instance is lost, and a fresh one before a server that is there has them whole.
+    worker.sinks.0.lock().unwrap().down = 0;
+    worker.begin_again(trap("flush")).await;
+    worker.log_held().await;
+    worker.flush(FlushMode::All).await;
+    let stored = worker.sinks.0.lock().unwrap().stored.clone();
+    assert_eq!(stored, BTreeMap::from([(1, 1), (2, 1), (3, 1)]));
+    assert_eq!((backlog.left(), backlog.dropped()), ((0, 0), 0));
+    assert_eq!(backlog.budget().held(), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_was_shed_is_read_back_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut worker, _backlog) = holding(&directory, 100_000, 70_000).await;
+    let shed = worker.held.events_mut().next().unwrap();
+    assert!(shed.is_shed() && shed.request.parts.is_empty());
+    worker.restore(1);
+    let restored = worker.held.unlogged_one(1).unwrap();
+    assert_eq!((restored.request.kept, restored.is_shed()), (70_000, false));
+}
+
+#[tokio::test]
+async fn a_bound_that_is_lowered_holds_for_what_workers_hold() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut worker, backlog) = holding(&directory, 1 << 20, 10_000).await;
+    assert_eq!(backlog.budget().held(), 30_000);
+    backlog.budget().set(20_000);
+    assert!(record(&backlog, 4, 10_000).is_none());
+    worker.configure().await;
+    assert_eq!(backlog.budget().held(), 10_000);
+    assert!(record(&backlog, 4, 10_000).is_some());
+    assert_eq!(worker.held.len(), 3, "they are still to be delivered");
 }

@@ -207,3 +207,18 @@ fn nobody_waits_long_for_a_disk_that_hangs() {
     });
     spool.append(&[b"two"], None).unwrap();
 }
+
+#[test]
+fn a_directory_that_became_a_file_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("spool");
+    let (spool, _) = Spool::open(&path, MAX_BYTES).unwrap();
+    let [taken, waiting] = [b"one", b"two"].map(|body| spool.append(&[body], None).unwrap());
+    assert!(spool.put_back(waiting));
+    assert_eq!(spool.forget_removed(), Removed::default());
+    std::fs::rename(&path, directory.path().join("gone")).unwrap();
+    std::fs::write(&path, b"").unwrap();
+    let removed = spool.forget_removed();
+    assert_eq!((removed.segments, removed.entries), (1, 1));
+    assert!(!spool.has(taken));
+}

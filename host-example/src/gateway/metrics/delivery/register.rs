@@ -22,6 +22,11 @@ impl Delivery {
             &self.retried,
         );
         add(
+            "log_cut",
+            "Calls logged without all of their bodies, as `queue.max_bytes` was used up",
+            &self.cut,
+        );
+        add(
             "plugin_restarts",
             "Instances lost to a trap",
             &self.restarts,
