@@ -199,6 +199,7 @@ impl Logger {
     ) {
         self.outbox
             .on_response(now, request, answer, &mut self.stats);
+        self.ended.forget(&self.outbox.take_given_back());
     }
 
     /// What became of events since the last report.

@@ -192,7 +192,7 @@ fn a_span_that_the_server_fails_over_does_not_hold_up_the_others() {
     let is_bad = |span: &_| attribute(span, "litellm_call_id") == Some(json!("3"));
     let mut delivered = Vec::new();
     let mut now = NOW;
-    for _ in 0..200 {
+    for _ in 0..1000 {
         let report = flush_at(&mut logger, now, FlushMode::All, |request| {
             if spans_of(request).iter().any(is_bad) {
                 answer(500, "oops")

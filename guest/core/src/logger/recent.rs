@@ -1,6 +1,8 @@
 //! Calls that ended lately: a chunk that comes late is told from a stream that was never finished, and feedback finds its
 //! trace.
 
+use std::collections::BTreeSet;
+
 use crate::event::Timestamp;
 use crate::id::{self, TraceId};
 
@@ -47,6 +49,8 @@ struct Remembered {
     destination: Hash,
     /// The call before it in its row, or [`NONE`].
     before: Number,
+    /// Its trace has not arrived.
+    is_lost: bool,
     ended: Ended,
 }
 
@@ -63,11 +67,22 @@ impl Recent {
             id,
             destination: short(destination),
             before: last.map_or(NONE, |last| std::mem::replace(last, number)),
+            is_lost: false,
             ended,
         };
         match self.calls.get_mut(place(number)) {
             Some(oldest) => *oldest = call,
             None => self.calls.push(call),
+        }
+    }
+
+    /// These traces have not arrived after all: what is told of their calls is as if nothing had been.
+    pub fn forget(&mut self, traces: &BTreeSet<TraceId>) {
+        if traces.is_empty() {
+            return;
+        }
+        for call in &mut self.calls {
+            call.is_lost |= traces.contains(&call.ended.trace);
         }
     }
 
@@ -89,7 +104,7 @@ impl Recent {
         let id = short(id);
         let last = self.rows.get(place(id)).and_then(|last| self.call(*last));
         let row = std::iter::successors(last, |call| self.call(call.before));
-        row.filter(move |call| call.id == id)
+        row.filter(move |call| call.id == id && !call.is_lost)
     }
 
     /// The call of this number, unless it is forgotten.

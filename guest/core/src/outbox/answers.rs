@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use super::lane::Batch;
-use super::verdict::{Verdict, verdict};
+use super::batch::Batch;
+use super::verdict::{Verdict, too_slow, verdict};
 use super::{LaneId, Outbox, lookup};
 use crate::report::{Cause, Delivery, Refusal, Stats};
 use crate::settings::Protocol;
 use crate::transport::{Response, TransportError};
-
-/// How many answers of 5xx a batch gets before it is split: the fault may lie in one span.
-const FAULTS_BEFORE_SPLIT: u32 = 3;
 
 impl Outbox {
     pub(super) fn on_lookup(
@@ -65,44 +62,47 @@ impl Outbox {
         let Some(server) = self.servers.get_mut(lane.server) else {
             return;
         };
+        let spans = batch.spans.len();
         match verdict(answer, &server.settings.server) {
             Verdict::Delivered => {
-                server.backoff.reset(now);
+                server.passed(now, spans);
                 lane.backoff.reset(now);
                 self.delivered(batch, stats);
             }
             Verdict::Refused(reason) => {
-                server.backoff.reset(now);
+                server.passed(now, spans);
                 lane.backoff.reset(now);
-                match batch.split() {
+                match batch.split_at(spans / 2) {
                     Some(halves) => lane.put_back(halves),
                     None => self.refused(batch, &reason, stats),
                 }
             }
             Verdict::PartlyRefused(reason) => {
-                server.backoff.reset(now);
+                server.passed(now, spans);
                 lane.backoff.reset(now);
                 self.refused(batch, &reason, stats);
             }
-            Verdict::Faulty(obstacle) => {
+            Verdict::Faulty(obstacle) => self.suspect(now, id, batch, obstacle, true, stats),
+            Verdict::Blocked(obstacle) => self.suspect(now, id, batch, obstacle, false, stats),
+            Verdict::Slow => {
+                let obstacle = too_slow(&server.settings, spans);
+                server.too_slow_for(spans);
+                if spans == 1 {
+                    return self.suspect(now, id, batch, obstacle, false, stats);
+                }
                 stats.requests_failed += 1;
+                batch.tried(now, server.passed);
                 server.backoff.fail(now, obstacle, &mut self.random);
-                batch.tried(now);
-                // A lone faulty span waits behind the others, so as not to hold them up.
-                if batch.attempts >= FAULTS_BEFORE_SPLIT {
-                    match batch.split() {
-                        Some(halves) => lane.put_back(halves),
-                        None => lane.ready.push_back(batch),
-                    }
-                } else {
-                    lane.ready.push_front(batch);
+                match batch.split_at(spans / 2) {
+                    Some(halves) => lane.put_back(halves),
+                    None => lane.ready.push_front(batch),
                 }
                 self.give_back_old(now, id, stats);
             }
             Verdict::Later(obstacle) => {
                 stats.requests_failed += 1;
                 server.backoff.fail(now, obstacle, &mut self.random);
-                batch.tried(now);
+                batch.tried(now, server.passed);
                 lane.ready.push_front(batch);
                 self.give_back_old(now, id, stats);
             }
@@ -110,7 +110,7 @@ impl Outbox {
                 stats.requests_failed += 1;
                 lane.lookup = lookup::Lookup::new(&lane.experiment, Protocol::Mlflow);
                 lane.backoff.fail(now, obstacle, &mut self.random);
-                batch.tried(now);
+                batch.tried(now, server.passed);
                 lane.ready.push_front(batch);
                 self.give_back_old(now, id, stats);
             }
@@ -140,7 +140,7 @@ impl Outbox {
     }
 
     /// Gives back the batches of a lane that were tried for long enough.
-    fn give_back_old(&mut self, now: Duration, id: LaneId, stats: &mut Stats) {
+    pub(super) fn give_back_old(&mut self, now: Duration, id: LaneId, stats: &mut Stats) {
         let Some(lane) = self.lanes.get_mut(id.0) else {
             return;
         };
@@ -153,6 +153,7 @@ impl Outbox {
         for span in lane.take_older(now, patience) {
             self.release(span.held());
             stats.spans_returned += 1;
+            self.given_back.insert(span.trace);
             self.report.returned.push(Refusal {
                 keys: span.keys,
                 reason: reason.clone(),

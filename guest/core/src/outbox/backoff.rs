@@ -28,19 +28,24 @@ impl Backoff {
             Cause::Misconfigured => FIRST_MISCONFIGURED,
             Cause::Unreachable | Cause::Unavailable => FIRST,
         };
-        // From half of it to the whole.
-        let share = 0.5 + 0.5 * next(random);
+        let share = share(random);
         let waiting = !self.wait(now).is_zero();
         let failures = self.failures - u32::from(waiting && self.failures > 0);
-        let exponential = first
-            .saturating_mul(2_u32.saturating_pow(failures))
-            .min(LONGEST)
-            .mul_f64(share);
+        let exponential = doubled(first, failures).mul_f64(share);
         let asked = obstacle.retry_after;
         // Zero is no leave to ask in a loop.
         let wait = asked.map_or(exponential, |asked| asked.max(first.mul_f64(share)));
         self.failures = failures.saturating_add(1);
         self.until = self.until.max(now + wait);
+        self.obstacle = Some(obstacle);
+    }
+
+    /// A request failed while others pass: it may be the request's own fault. The server is left alone for a
+    /// moment, however often that happens.
+    pub fn pause(&mut self, now: Duration, obstacle: Obstacle, random: &mut u64) {
+        let moment = FIRST.mul_f64(share(random));
+        let asked = obstacle.retry_after.unwrap_or_default();
+        self.until = self.until.max(now + asked.max(moment));
         self.obstacle = Some(obstacle);
     }
 
@@ -68,6 +73,21 @@ impl Backoff {
     pub fn obstacle(&self) -> Option<&Obstacle> {
         self.obstacle.as_ref()
     }
+}
+
+/// How long a batch waits that was sent in vain so often, where others pass: its fault seldom passes soon.
+pub(super) fn of_batch(attempts: u32, random: &mut u64) -> Duration {
+    doubled(8 * FIRST, attempts).mul_f64(share(random))
+}
+
+fn doubled(first: Duration, times: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(times);
+    first.saturating_mul(factor).min(LONGEST)
+}
+
+/// From half of a time to the whole.
+fn share(random: &mut u64) -> f64 {
+    0.5 + 0.5 * next(random)
 }
 
 /// The next number from 0 to 1 of an xorshift generator (Marsaglia, 2003): good enough for jitter.

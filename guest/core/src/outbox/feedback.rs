@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::requests::build;
-use super::verdict::{Verdict, told, verdict};
+use super::verdict::{Verdict, told, too_slow, verdict};
 use super::{InFlight, Outbox};
 use crate::event::EventKey;
 use crate::id::{self, TraceId};
@@ -148,10 +148,15 @@ impl Outbox {
                 self.release(assessment.held());
                 self.refuse(vec![assessment.key], reason);
             }
-            Verdict::Faulty(obstacle)
-            | Verdict::Later(obstacle)
-            | Verdict::NoExperiment(obstacle) => {
+            other => {
                 stats.requests_failed += 1;
+                let obstacle = match other {
+                    Verdict::Faulty(obstacle)
+                    | Verdict::Blocked(obstacle)
+                    | Verdict::Later(obstacle)
+                    | Verdict::NoExperiment(obstacle) => obstacle,
+                    _ => too_slow(&server.settings, 1),
+                };
                 let reason = obstacle.reason.clone();
                 server.backoff.fail(now, obstacle, &mut self.random);
                 if impatient(assessment.first_tried) {

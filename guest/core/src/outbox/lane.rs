@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Due;
 use super::backoff::Backoff;
+use super::batch::Batch;
 use super::lookup::Lookup;
 use crate::event::EventKey;
 use crate::id::TraceId;
@@ -29,51 +30,6 @@ impl Span {
     /// What it takes of a batch's bytes.
     fn size(&self) -> usize {
         self.bytes.len() + self.children.iter().map(Vec::len).sum::<usize>()
-    }
-}
-
-/// Spans that go out as one request.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub spans: Vec<Span>,
-    /// How often it was sent in vain.
-    pub attempts: u32,
-    /// When it was first sent in vain.
-    first_tried: Option<Duration>,
-}
-
-impl Batch {
-    pub fn new(spans: Vec<Span>) -> Self {
-        Self {
-            spans,
-            attempts: 0,
-            first_tried: None,
-        }
-    }
-
-    /// Whether a span of the trace is in it.
-    pub fn holds(&self, trace: &TraceId) -> bool {
-        self.spans.iter().any(|span| span.trace == *trace)
-    }
-
-    /// Notes that it was sent in vain.
-    pub fn tried(&mut self, now: Duration) {
-        self.attempts += 1;
-        self.first_tried.get_or_insert(now);
-    }
-
-    /// Two halves, unless it is a single span. They keep the time of the first attempt.
-    pub fn split(&mut self) -> Option<[Batch; 2]> {
-        if self.spans.len() < 2 {
-            return None;
-        }
-        let second = self.spans.split_off(self.spans.len() / 2);
-        let first = std::mem::take(&mut self.spans);
-        Some([first, second].map(|spans| Batch {
-            spans,
-            attempts: 0,
-            first_tried: self.first_tried,
-        }))
     }
 }
 
@@ -175,11 +131,22 @@ impl Lane {
 
     /// In how long a batch is due; none if nothing waits.
     pub fn due_in(&self, now: Duration, delivery: &Delivery) -> Option<Duration> {
-        if !self.ready.is_empty() || self.is_full(delivery) {
+        if self.is_full(delivery) {
             return Some(Duration::ZERO);
         }
         let waited = now.saturating_sub(self.filling_since);
-        (!self.filling.is_empty()).then(|| delivery.flush_interval.saturating_sub(waited))
+        let filling = (!self.filling.is_empty()).then_some(waited);
+        let filling = filling.map(|waited| delivery.flush_interval.saturating_sub(waited));
+        let ready = self.ready.iter().map(|batch| batch.wait(now));
+        ready.chain(filling).min()
+    }
+
+    /// The first to go on of those that wait alone, where there is nothing else.
+    pub fn waiting(&self, now: Duration) -> Option<&Batch> {
+        let waits = |batch: &&Batch| !batch.wait(now).is_zero();
+        let all = self.ready.iter().all(|batch| waits(&batch));
+        let first = self.ready.iter().min_by_key(|batch| batch.wait(now));
+        first.filter(|_| all)
     }
 
     /// Puts two halves of a batch back where it was.

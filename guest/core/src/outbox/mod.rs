@@ -7,28 +7,35 @@
 
 mod answers;
 mod backoff;
+mod batch;
 mod clock;
 mod feedback;
 mod lane;
 mod lookup;
 mod requests;
+mod suspects;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::event::EventKey;
+use crate::id::TraceId;
 use crate::report::{Deferral, Refusal, Report, Stats};
 use crate::settings::{Experiment, Protocol, Settings};
 use crate::span::Encoded;
 use crate::transport::{Request, RequestId, Response, TransportError};
 use backoff::Backoff;
+use batch::Batch;
 use clock::Clock;
-use lane::{Batch, Lane, Span};
+use lane::{Lane, Span};
 use verdict::Obstacle;
 
 /// So many lanes are kept though nothing waits in them, with what is known of their experiments.
 const LANES_KEPT: usize = 64;
+
+/// How soon to come back to what waits alone, at the latest.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Names a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +65,8 @@ pub struct Outbox {
     next_request: u64,
     random: u64,
     report: Report,
+    /// Traces that were given back since somebody asked.
+    given_back: BTreeSet<TraceId>,
     bytes: usize,
 }
 
@@ -66,6 +75,41 @@ pub struct Outbox {
 struct Server {
     settings: Settings,
     backoff: Backoff,
+    /// How many batches it has judged: taken, or refused for what is in them.
+    passed: u64,
+    /// How many it has not judged since.
+    failed_in_a_row: u32,
+    /// How many spans lately fitted into a request that it answered in time.
+    fitting: usize,
+}
+
+impl Server {
+    fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            backoff: Backoff::default(),
+            passed: 0,
+            failed_in_a_row: 0,
+            fitting: usize::MAX,
+        }
+    }
+
+    /// It has judged a batch of so many spans.
+    fn passed(&mut self, now: Duration, spans: usize) {
+        self.backoff.reset(now);
+        self.passed += 1;
+        self.failed_in_a_row = 0;
+        if spans >= self.fitting {
+            let more = self.fitting.saturating_add(self.fitting.div_ceil(4));
+            let whole = more >= self.settings.delivery.batch_max_spans;
+            self.fitting = if whole { usize::MAX } else { more };
+        }
+    }
+
+    /// It has not judged a batch of so many spans in time.
+    fn too_slow_for(&mut self, spans: usize) {
+        self.fitting = self.fitting.min((spans / 2).max(1));
+    }
 }
 
 #[derive(Debug)]
@@ -89,6 +133,7 @@ impl Outbox {
             next_request: 0,
             random: seed | 1,
             report: Report::default(),
+            given_back: BTreeSet::new(),
             bytes: 0,
         }
     }
@@ -106,10 +151,7 @@ impl Outbox {
             let lanes = lanes.filter(|lane| lane.server == self.server);
             lanes.for_each(|lane| lane.backoff.mended());
         } else {
-            self.servers.push(Server {
-                settings,
-                backoff: Backoff::default(),
-            });
+            self.servers.push(Server::new(settings));
         }
     }
 
@@ -184,6 +226,11 @@ impl Outbox {
     /// Notes events that turned out to be of no use.
     pub fn refuse(&mut self, keys: Vec<EventKey>, reason: String) {
         self.report.refused.push(Refusal { keys, reason });
+    }
+
+    /// The traces that were given back since the last time.
+    pub fn take_given_back(&mut self) -> BTreeSet<TraceId> {
+        std::mem::take(&mut self.given_back)
     }
 
     /// Notes that bytes are held no more.
@@ -274,10 +321,14 @@ impl Outbox {
         let lanes = self.lanes.iter().filter(|lane| !lane.ready.is_empty());
         let obstacles = lanes.filter_map(|lane| {
             let server = self.servers.get(lane.server)?;
+            let all = lane.backoff.obstacle().or(server.backoff.obstacle());
+            // What waits alone is no reason to leave the server alone: those who ask are to come back soon.
+            let alone = lane.waiting(now).and_then(|batch| batch.waits.as_ref());
+            let soon = alone.map(|(until, _)| until.saturating_sub(now).min(SOON));
+            let obstacle = all.or(alone.map(|(_, obstacle)| obstacle))?;
             let after = lane.wait(now).max(server.backoff.wait(now));
-            let obstacle = lane.backoff.obstacle().or(server.backoff.obstacle())?;
             Some(Deferral {
-                after,
+                after: after.max(soon.unwrap_or_default()),
                 reason: obstacle.reason.clone(),
                 cause: obstacle.cause,
             })

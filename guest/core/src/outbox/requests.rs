@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{InFlight, LaneId, Outbox, lookup};
+use super::{InFlight, LaneId, Outbox, batch, lookup};
 use crate::otlp;
 use crate::settings::{Protocol, Server};
 use crate::transport::{Method, Request, RequestId};
@@ -15,7 +15,8 @@ impl Outbox {
     pub(super) fn request_of(&mut self, id: LaneId, now: Duration) -> Option<Request> {
         let lane = self.lanes.get_mut(id.0)?;
         let server = self.servers.get(lane.server)?;
-        if lane.ready.is_empty() || lane.wait(now).max(server.backoff.wait(now)) > Duration::ZERO {
+        let has_due = lane.ready.iter().any(|batch| batch.wait(now).is_zero());
+        if !has_due || lane.wait(now).max(server.backoff.wait(now)) > Duration::ZERO {
             return None;
         }
         let request = RequestId(self.next_request);
@@ -40,7 +41,7 @@ impl Outbox {
                 (request, InFlight::Lookup(id))
             }
             lookup::Step::Known(experiment) => {
-                let batch = lane.ready.pop_front()?;
+                let batch = batch::next(&mut lane.ready, now, server.fitting)?;
                 let spans: Vec<&[u8]> = batch
                     .spans
                     .iter()

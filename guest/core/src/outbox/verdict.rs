@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::otlp::response::{PartialSuccess, partial_success};
 use crate::report::Cause;
-use crate::settings::{Protocol, Server};
+use crate::settings::{Protocol, Server, Settings};
 use crate::transport::{Response, TransportError};
 
 /// What stands in the way.
@@ -53,6 +53,10 @@ pub(super) enum Verdict {
     PartlyRefused(String),
     /// The server failed over it: something in it may be the reason.
     Faulty(Obstacle),
+    /// Something stands in the way: of it alone where others pass, else of all.
+    Blocked(Obstacle),
+    /// No answer came in time.
+    Slow,
     /// Nothing is wrong with it.
     Later(Obstacle),
     /// The experiment is not there.
@@ -62,11 +66,15 @@ pub(super) enum Verdict {
 pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server) -> Verdict {
     let response = match answer {
         Ok(response) => response,
-        Err(error) => return Verdict::Later(Obstacle::unreachable(error, server)),
+        Err(TransportError::Timeout(_)) => return Verdict::Slow,
+        Err(error @ TransportError::Connect(_)) => {
+            return Verdict::Later(Obstacle::unreachable(error, server));
+        }
+        Err(error) => return Verdict::Faulty(Obstacle::unreachable(error, server)),
     };
     match response.status {
         // A login page, or whatever else stands where the server should: nothing is stored.
-        200..=299 if is_page(response) => Verdict::Later(misconfigured(response, server)),
+        200..=299 if is_page(response) => Verdict::Blocked(misconfigured(response, server)),
         200..=299 => match partial_success(&response.body) {
             Some(partial) if partial.rejected_spans > 0 => {
                 Verdict::PartlyRefused(refused_part(&partial, server))
@@ -79,7 +87,8 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
                 format!("{}; it may have been deleted", told(response, server)),
             ))
         }
-        408 | 429 | 502..=504 => Verdict::Later(unavailable(response, server)),
+        429 => Verdict::Later(unavailable(response, server)),
+        408 | 503 => Verdict::Blocked(unavailable(response, server)),
         501 => Verdict::Later(Obstacle::new(
             Cause::Misconfigured,
             format!(
@@ -88,7 +97,9 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
                 told(response, server)
             ),
         )),
-        300..=399 | 401 | 403 | 404 | 405 | 407 => Verdict::Later(misconfigured(response, server)),
+        300..=399 | 401 | 403 | 404 | 405 | 407 => {
+            Verdict::Blocked(misconfigured(response, server))
+        }
         // A page says nothing of the call: it is of something that stands before the server. Still one call may be
         // what it does not let pass.
         400..=499 if !matches!(response.status, 413 | 422) && is_page(response) => {
@@ -129,6 +140,20 @@ pub(super) fn unavailable(response: &Response, server: &Server) -> Obstacle {
         reason: told(response, server),
         retry_after: response.retry_after.as_deref().and_then(retry_after),
     }
+}
+
+/// The server takes its time with a batch of so many calls.
+pub(super) fn too_slow(settings: &Settings, calls: usize) -> Obstacle {
+    let (uri, timeout) = (&settings.server.tracking_uri, settings.delivery.timeout);
+    let what = match calls {
+        1 => "a call".to_owned(),
+        calls => format!("{calls} calls, so fewer are sent at a time (`batch_max_spans`)"),
+    };
+    let reason = format!(
+        "{uri} gave no answer in time (`timeout_ms`: {}) to {what}; is it overloaded?",
+        timeout.as_millis()
+    );
+    Obstacle::new(Cause::Unavailable, reason)
 }
 
 /// The server takes nothing as things are set.

@@ -1,0 +1,92 @@
+//! Spans that go out as one request, and what is known of them when that was in vain.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::lane::Span;
+use super::verdict::Obstacle;
+use crate::id::TraceId;
+
+/// Spans that go out as one request.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub spans: Vec<Span>,
+    /// How often it was sent in vain.
+    pub attempts: u32,
+    /// When it was first sent in vain, or when it was made of one that others had gone past.
+    pub first_tried: Option<Duration>,
+    /// It is a part of one that failed: what is wrong may be in it.
+    pub suspect: bool,
+    /// How many batches had passed when it, or what it is a part of, first failed.
+    seen_passing: Option<u64>,
+    /// It waits alone, for what is wrong with it and not with the server.
+    pub waits: Option<(Duration, Obstacle)>,
+}
+
+impl Batch {
+    pub fn new(spans: Vec<Span>) -> Self {
+        Self {
+            spans,
+            attempts: 0,
+            first_tried: None,
+            suspect: false,
+            seen_passing: None,
+            waits: None,
+        }
+    }
+
+    /// Whether a span of the trace is in it.
+    pub fn holds(&self, trace: &TraceId) -> bool {
+        self.spans.iter().any(|span| span.trace == *trace)
+    }
+
+    /// How long it waits, though others do not.
+    pub fn wait(&self, now: Duration) -> Duration {
+        let waits = self.waits.as_ref();
+        waits.map_or(Duration::ZERO, |(until, _)| until.saturating_sub(now))
+    }
+
+    /// Notes that it was sent in vain, when so many others had passed. True: some have since it first was.
+    pub fn tried(&mut self, now: Duration, passing: u64) -> bool {
+        self.attempts += 1;
+        self.first_tried.get_or_insert(now);
+        passing > *self.seen_passing.get_or_insert(passing)
+    }
+
+    /// The same as a suspect. Where others pass it has all its time again: it may not be to blame.
+    pub fn suspected(self, others_pass: bool) -> Self {
+        Self {
+            suspect: true,
+            first_tried: self.first_tried.filter(|_| !others_pass),
+            ..self
+        }
+    }
+
+    /// The first so many spans and the others, unless one of them is none. Both keep the time of the first attempt.
+    pub fn split_at(&mut self, first: usize) -> Option<[Batch; 2]> {
+        if first == 0 || first >= self.spans.len() {
+            return None;
+        }
+        let second = self.spans.split_off(first);
+        let first = std::mem::take(&mut self.spans);
+        Some([first, second].map(|spans| Batch {
+            first_tried: self.first_tried,
+            suspect: self.suspect,
+            seen_passing: self.seen_passing,
+            ..Batch::new(spans)
+        }))
+    }
+}
+
+/// Removes the first batch that does not wait, or as much of it as lately fitted into a request.
+pub(super) fn next(ready: &mut VecDeque<Batch>, now: Duration, fitting: usize) -> Option<Batch> {
+    let first = ready.iter().position(|batch| batch.wait(now).is_zero())?;
+    let mut batch = ready.remove(first)?;
+    while batch.spans.len() > fitting
+        && let Some([first, second]) = batch.split_at(fitting)
+    {
+        ready.push_front(second);
+        batch = first;
+    }
+    Some(batch)
+}
