@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use logger_core::settings::excluded;
 use serde_json::Value;
 
@@ -93,12 +95,16 @@ impl Settings {
         Self::merge([stronger, self.0.clone()])
     }
 
-    /// The texts of those that are secret.
+    /// The texts of those that are secret, and name and password as HTTP's basic authentication sends them.
     pub(crate) fn secrets(&self, known: &[Setting]) -> Vec<String> {
+        let login = self.text("username").zip(self.text("password"));
+        let login =
+            login.map(|(name, password)| BASE64_STANDARD.encode(format!("{name}:{password}")));
         let secret = known.iter().filter(|setting| setting.secret);
         let values = secret.filter_map(|setting| Some(&self.0.get(&setting.key)?.0));
-        values
-            .flat_map(texts)
+        login
+            .into_iter()
+            .chain(values.flat_map(texts))
             .filter(|text| !text.is_empty())
             .collect()
     }

@@ -5,6 +5,8 @@
 //! for a failure that the host is done with a body the moment its last byte is written, though the answer is there: what was stored would be
 //! sent again.
 
+use std::time::Duration;
+
 use logger_core::transport::{self, Request, Response, TransportError};
 use waki::bindings::wasi::http::outgoing_handler;
 use waki::bindings::wasi::http::types::{
@@ -18,7 +20,8 @@ const ANSWER_MAX: usize = 64 * 1024;
 
 /// Sends a request and waits for the answer, at most `timeout` for each step of the way.
 pub fn send(request: Request) -> Result<Response, TransportError> {
-    exchange(request).map_err(|code| failure(&code))
+    let timeout = request.timeout;
+    exchange(request).map_err(|code| failure(&code, timeout))
 }
 
 fn exchange(request: Request) -> Result<Response, ErrorCode> {
@@ -127,11 +130,12 @@ fn internal(what: &str) -> ErrorCode {
 }
 
 /// What went wrong, in words for people.
-fn failure(error: &ErrorCode) -> TransportError {
+fn failure(error: &ErrorCode, timeout: Duration) -> TransportError {
     let words = match error {
         ErrorCode::ConnectionRefused => "the connection was refused",
+        // The request may have been the reason.
         ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
-            "the connection broke"
+            return TransportError::Other("the connection broke".to_owned());
         }
         ErrorCode::DnsError(_) => "the host's name is unknown",
         ErrorCode::DnsTimeout => "the host's name was not resolved in time",
@@ -145,10 +149,10 @@ fn failure(error: &ErrorCode) -> TransportError {
             "the server's TLS certificate was not accepted"
         }
         ErrorCode::TlsProtocolError => "TLS failed: does the server speak https?",
-        ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
+        ErrorCode::ConnectionTimeout => "nobody took the connection in time",
+        ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => "there was no answer in time",
+        | ErrorCode::HttpResponseTimeout => return TransportError::Timeout(timeout),
         ErrorCode::InternalError(Some(reason)) => {
             return TransportError::Other(reason.clone());
         }

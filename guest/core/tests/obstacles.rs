@@ -213,3 +213,30 @@ fn an_obstacle_of_one_experiment_leaves_the_others_alone() {
     );
     assert_eq!(report.deferred, None);
 }
+
+#[test]
+fn what_a_server_repeats_of_its_credentials_is_not_told() {
+    let said = "bad: Bearer tk-opaque-77 YWRtaW46cHctb3BhcXVl pw-opaque \u{1b}[31m sk-proj-4f6Kq0x9ZpLm2Vt7Ws1Bd8Yh3Rn5Jc6Ga v4lue";
+    for settings in [
+        json!({"token": "tk-opaque-77", "headers": {"X-Key": "v4lue"}}),
+        json!({"username": "admin", "password": "pw-opaque"}),
+    ] {
+        for status in [401, 422, 500] {
+            let mut logger = logger(settings.clone());
+            success(&mut logger, 1, "a");
+            let report = flush_at(&mut logger, NOW, FlushMode::All, |_| answer(status, said));
+            let refused = report.refused.first().map(|refusal| refusal.reason.clone());
+            let told = refused
+                .or(report.deferred.map(|deferral| deferral.reason))
+                .unwrap();
+            assert!(told.contains("bad: "), "{told}");
+            let mine = match settings["token"].is_string() {
+                true => ["tk-opaque-77", "v4lue"],
+                false => ["YWRtaW46cHctb3BhcXVl", "pw-opaque"],
+            };
+            for secret in mine.iter().chain(&["sk-proj-4f6K", "\u{1b}"]) {
+                assert!(!told.contains(secret), "{secret}: {told}");
+            }
+        }
+    }
+}

@@ -112,7 +112,7 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
 }
 
 fn refused_part(partial: &PartialSuccess, server: &Server) -> String {
-    let said = one_line(&partial.error_message);
+    let said = one_line(&server.without_secrets(&partial.error_message));
     format!(
         "{} refused {} spans of the batch that this one was in, and does not say which: {said}",
         server.tracking_uri, partial.rejected_spans
@@ -179,9 +179,10 @@ pub(super) fn misconfigured(response: &Response, server: &Server) -> Obstacle {
     )
 }
 
-/// What the server said, in one line.
+/// What the server said, in one line and without what it was sent to be let in.
 pub(super) fn told(response: &Response, server: &Server) -> String {
-    let said = one_line(&String::from_utf8_lossy(&response.body));
+    let said = server.without_secrets(&String::from_utf8_lossy(&response.body));
+    let said = one_line(&said);
     format!(
         "{} answered {}: {said}",
         server.tracking_uri, response.status
@@ -190,7 +191,11 @@ pub(super) fn told(response: &Response, server: &Server) -> String {
 
 fn one_line(text: &str) -> String {
     const MOST: usize = 300;
-    let words: Vec<_> = text.split_whitespace().collect();
+    // What a terminal would take for a command is nothing to be read.
+    let words: Vec<_> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
     let mut line: String = words.join(" ").chars().take(MOST).collect();
     if line.is_empty() {
         line.push_str("nothing more");

@@ -2,7 +2,16 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
 use super::{Setting, SettingError, read};
+use crate::redact::Detectors;
+
+/// Stands for a secret of the settings.
+const HIDDEN: &str = "(hidden)";
+/// What is shorter keeps nothing secret, and would take words apart.
+const SHORTEST_SECRET: usize = 3;
 
 /// The server, the experiment, and how to get in.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +58,33 @@ impl Server {
         fields
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+impl Server {
+    /// What somebody says, without what lets a request in: servers repeat what they were sent, and what they say is
+    /// logged.
+    pub fn without_secrets(&self, said: &str) -> String {
+        let mut said = said.to_owned();
+        for secret in self.secrets() {
+            said = said.replace(&secret, HIDDEN);
+        }
+        Detectors::secrets().redact(&said).unwrap_or(said)
+    }
+
+    /// Longer ones come before those that may be parts of them.
+    fn secrets(&self) -> Vec<String> {
+        let field = self.credentials.0.as_deref().unwrap_or_default();
+        let sent = field.split_once(' ').map_or(field, |(_, sent)| sent);
+        let headers = self.headers.0.iter().map(|(_, value)| value.clone());
+        let mut secrets: Vec<_> = std::iter::once(sent.to_owned()).chain(headers).collect();
+        let decoded = BASE64_STANDARD.decode(sent).ok();
+        let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+        let password = decoded.as_deref().and_then(|pair| pair.split_once(':'));
+        secrets.extend(password.map(|(_, password)| password.to_owned()));
+        secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
+        secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets
     }
 }
 
@@ -269,12 +305,8 @@ impl Server {
 
 /// RFC 7617.
 fn basic(name: &str, password: &str) -> String {
-    use base64::Engine;
     let pair = format!("{name}:{password}");
-    format!(
-        "Basic {}",
-        base64::engine::general_purpose::STANDARD.encode(pair)
-    )
+    format!("Basic {}", BASE64_STANDARD.encode(pair))
 }
 
 fn tracking_uri(uri: &str) -> Result<String, String> {
