@@ -1,11 +1,13 @@
 //! Where requests carry credentials: told by names, so that what they hold need not be looked at.
 
 /// What the names of fields and of query parameters have in common that carry credentials.
-const TELLING: [&str; 9] = [
+const TELLING: [&str; 11] = [
     "auth",
     "cookie",
     "credential",
+    "jwt",
     "key",
+    "oidc-data",
     "passphrase",
     "password",
     "secret",
@@ -49,6 +51,8 @@ mod tests {
             "X-API-Key",
             "cookie",
             "x-amz-security-token",
+            "x-goog-iap-jwt-assertion",
+            "X-Amzn-Oidc-Data",
             "Sig",
         ] {
             assert!(is_telling(name), "{name}");

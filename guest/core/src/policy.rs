@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::json::{self, Filter, Kind, Place};
-use crate::redact::{REDACTED, Sensitivity, is_token, sensitivity};
+use crate::redact::{REDACTED, Sensitivity, sensitivity};
 use crate::settings::Content;
 
 pub use at_rest::{AtRest, Redacted};
@@ -151,11 +151,7 @@ impl<'s> Policy<'s> {
     /// The value of a name, such as a tag's.
     pub fn named<'t>(&mut self, name: &str, value: &'t str) -> Cow<'t, str> {
         let secrets = self.content.redact.detectors.secrets;
-        let is_secret = match sensitivity(name) {
-            Sensitivity::Open => false,
-            Sensitivity::Perhaps => is_token(value.as_bytes()),
-            Sensitivity::Secret => !value.is_empty(),
-        };
+        let is_secret = sensitivity(name).fits(value.as_bytes());
         if secrets && is_secret {
             self.did.redacted += 1;
             Cow::Borrowed(REDACTED)
@@ -224,9 +220,9 @@ impl<'s> Policy<'s> {
     fn is_secret(&self, name: &str, value: &Place<'_, '_>) -> bool {
         match sensitivity(name) {
             Sensitivity::Open => name.eq_ignore_ascii_case("value") && is_named_secret(value),
-            Sensitivity::Perhaps => {
-                value.first_byte() == b'"'
-                    && is_token(value.value().text().trim_matches('"').as_bytes())
+            told @ (Sensitivity::Perhaps | Sensitivity::Password | Sensitivity::Code) => {
+                matches!(value.first_byte(), b'"' | b'0'..=b'9')
+                    && told.fits(value.value().text().trim_matches('"').as_bytes())
             }
             Sensitivity::Secret => match value.first_byte() {
                 b'"' => value.value().text() != "\"\"",

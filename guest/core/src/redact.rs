@@ -14,13 +14,13 @@ mod prefixes;
 mod runs;
 mod scan;
 mod text;
+mod values;
 
 use std::ops::Range;
 
 use regex_lite::Regex;
 
 pub use names::{Sensitivity, sensitivity};
-pub(crate) use pairs::is_token;
 
 /// What takes a secret's place.
 pub const REDACTED: &str = "[REDACTED]";

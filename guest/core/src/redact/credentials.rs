@@ -46,7 +46,8 @@ pub(super) fn of_scheme(text: &[u8], at: usize) -> Option<Range<usize>> {
     fits.then(|| start..start + run(text, start, is_part))
 }
 
-fn is_user_and_password(token: &[u8]) -> bool {
+/// A user and a password in Base64: RFC 7617, section 2.
+pub(super) fn is_user_and_password(token: &[u8]) -> bool {
     let bare = token
         .iter()
         .position(|byte| *byte == b'=')
@@ -144,4 +145,27 @@ pub(super) fn bot_token(text: &[u8], at: usize) -> Option<Range<usize>> {
     let near = slice(text, at + 1, (at + 65).min(text.len()));
     let len = run(near, 0, is_word);
     (digits >= 7 && len >= 32).then_some(at - digits..at + 1 + len)
+}
+
+/// Whether the first of the two dots of a Discord bot's token may be at `at`.
+pub(super) fn is_discord(text: &[u8], at: usize) -> bool {
+    byte(text, at + 7) == b'.' && before(text, at, 1).is_ascii_alphanumeric()
+}
+
+/// The token of a Discord bot: its number in Base64, six characters of a time, and at least 27 of a signature.
+pub(super) fn discord_token(text: &[u8], at: usize) -> Option<Range<usize>> {
+    // A snowflake has 17 to 20 digits.
+    let is_number = |len: &usize| {
+        let start = at.checked_sub(*len).unwrap_or(at);
+        let decoded = STANDARD_NO_PAD.decode(slice(text, start, at));
+        decoded.is_ok_and(|id| id.len() >= 17 && id.iter().all(u8::is_ascii_digit))
+    };
+    let number = [23, 24, 26, 27].into_iter().find(is_number)?;
+    let is_time = slice(text, at + 1, at + 7)
+        .iter()
+        .all(|byte| is_word(*byte));
+    let start = at + 8;
+    let near = slice(text, start, (start + NEAR).min(text.len()));
+    let fits = is_time && run(near, 0, is_word) >= 27;
+    fits.then(|| at - number..start + run(text, start, is_word))
 }

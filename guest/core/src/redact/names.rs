@@ -1,5 +1,6 @@
 //! Names that tell secrets: of JSON members, settings, header fields, parameters.
 
+use super::values;
 use crate::json::unescape;
 
 /// What a name says of the value it stands for.
@@ -9,15 +10,33 @@ pub enum Sensitivity {
     Open,
     /// It is a secret if it looks like one: `token` is also what models call a piece of text.
     Perhaps,
+    /// It is a secret if it looks like a password: `pass` is also what tests do.
+    Password,
+    /// It is a secret if it looks like a code of digits: `pin` is also what a plug has.
+    Code,
     /// It is a secret, whatever it looks like.
     Secret,
 }
 
+impl Sensitivity {
+    /// Whether a value of such a name is a secret.
+    pub fn fits(self, value: &[u8]) -> bool {
+        match self {
+            Self::Open => false,
+            Self::Perhaps => values::is_token(value),
+            Self::Password => values::is_password(value),
+            Self::Code => values::is_digits(value),
+            Self::Secret => !value.is_empty(),
+        }
+    }
+}
+
 /// What names of secrets end with, in lower case and without what separates words.
-const SECRET: [&str; 49] = [
+const SECRET: [&str; 67] = [
     "accesskey",
     "accesstoken",
     "accountkey",
+    "adminpass",
     "adtoken",
     "apikey",
     "apisecret",
@@ -28,26 +47,39 @@ const SECRET: [&str; 49] = [
     "bearertoken",
     "bottoken",
     "clientsecret",
+    "connectionstring",
     "cookie",
     "credential",
     "credentials",
     "csrftoken",
+    "databasepass",
+    "dbpass",
     "deploytoken",
     "encryptionkey",
+    "ftppass",
     "githubtoken",
     "gitlabtoken",
     "hftoken",
     "idtoken",
-    "mastersecret",
+    "jwtassertion",
+    "ldappass",
+    "mailpass",
     "masterkey",
+    "mastersecret",
+    "mongopass",
+    "oidcdata",
     "passphrase",
     "passwd",
     "password",
     "passwords",
+    "pgpass",
+    "postgrespass",
     "privatekey",
     "privatetoken",
     "pwd",
+    "redispass",
     "refreshtoken",
+    "rootpass",
     "secret",
     "secretaccesskey",
     "secretkey",
@@ -59,9 +91,13 @@ const SECRET: [&str; 49] = [
     "sharedaccesskey",
     "sharedaccesssignature",
     "signingkey",
+    "smtppass",
+    "sqlpass",
+    "sshkey",
     "storagekey",
     "subscriptionkey",
     "trackingtoken",
+    "userpass",
     "usertoken",
     "vaulttoken",
 ];
@@ -124,8 +160,12 @@ pub(super) fn of_bytes(name: &[u8]) -> Sensitivity {
     let mut secrets = SECRET.iter();
     if secrets.any(|name| normal.ends_with(name.as_bytes())) || is_issuers(normal) {
         Sensitivity::Secret
-    } else if matches!(normal, b"token" | b"auth" | b"jwt" | b"passkey") {
+    } else if matches!(normal, b"token" | b"auth" | b"jwt" | b"passkey" | b"bearer") {
         Sensitivity::Perhaps
+    } else if matches!(normal, b"otp" | b"pin") {
+        Sensitivity::Code
+    } else if is_pass(name) {
+        Sensitivity::Password
     } else {
         Sensitivity::Open
     }
@@ -142,15 +182,25 @@ fn may_tell(name: &[u8]) -> bool {
     };
     match last.to_ascii_lowercase() {
         b'y' => ends(b"key"),
-        b'n' => ends(b"ken") || ends(b"zation"),
+        b'n' => ends(b"ken") || ends(b"zation") || ends(b"sertion") || ends(b"pin"),
         b't' => ends(b"cret") || ends(b"jwt"),
         b'd' => ends(b"word") || ends(b"swd") || ends(b"pwd"),
-        b's' => ends(b"crets") || ends(b"words") || ends(b"tials"),
+        b's' => ends(b"crets") || ends(b"words") || ends(b"tials") || ends(b"pass"),
         b'e' => ends(b"okie") || ends(b"phrase") || ends(b"nature"),
         b'l' => ends(b"tial"),
         b'h' => ends(b"auth"),
+        b'g' => ends(b"string"),
+        b'r' => ends(b"bearer"),
+        b'a' => ends(b"data"),
+        b'p' => ends(b"otp"),
         _ => false,
     }
+}
+
+/// Whether the last word is `pass`: `bypass` is another.
+fn is_pass(name: &[u8]) -> bool {
+    let word = name.rsplit(|byte| !byte.is_ascii_alphanumeric()).next();
+    word.is_some_and(|word| word.eq_ignore_ascii_case(b"pass"))
 }
 
 fn is_issuers(normal: &[u8]) -> bool {

@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use super::names::{self, Sensitivity};
 use super::text::{
-    before, byte, is_word, looks_random, run, run_before, slice, stands_at, stands_in_any_case,
+    before, byte, is_word, looks_random, run, run_before, slice, stands_in_any_case,
 };
+use super::values::{is_code, is_placeholder};
 
 /// The longest name.
 const NAME: usize = 64;
@@ -46,7 +47,7 @@ pub(super) fn noticed(text: &[u8], at: usize) -> Option<Pair> {
     let name = slice(text, start, end);
     let of_url = mark == b'=' && matches!(before(text, start, 1), b'?' | b'&' | b'#');
     let of_xml = mark == b'>';
-    if of_xml && before(text, start, 1) != b'<' {
+    if of_xml && before(text, start, 1) != b'<' && !is_prefixed(text, start) {
         return None;
     }
     let sensitivity = if of_url && names::is_secret_parameter(name) {
@@ -76,8 +77,7 @@ impl Pair {
             _ => {}
         }
         if self.of_xml {
-            let len = run(text, at, |byte| byte != b'<' && byte != b'\n');
-            return (len > 0 && byte(text, at + len) == b'<').then_some(at..at + len);
+            return self.element(text, at);
         }
         let blanks = run(text, at, |byte| byte == b' ' || byte == b'\t');
         at += blanks;
@@ -91,6 +91,20 @@ impl Pair {
             return Some(range);
         }
         self.bare(text, at, self.spaced || blanks > 0)
+    }
+
+    /// The text of an element of XML, on a line of its own or not.
+    fn element(&self, text: &[u8], at: usize) -> Option<Range<usize>> {
+        let start = at + run(text, at, |byte| byte.is_ascii_whitespace());
+        let len = run(text, start, |byte| byte != b'<' && byte != b'\n');
+        let end = start + len;
+        let after = run(text, end, |byte| byte.is_ascii_whitespace());
+        let value = slice(text, start, end);
+        let fits = match self.sensitivity {
+            Sensitivity::Password | Sensitivity::Code => self.sensitivity.fits(value),
+            _ => len > 0,
+        };
+        (fits && byte(text, end + after) == b'<').then_some(start..end)
     }
 
     /// A list of values in quotes, as header fields are told: from the first to the last.
@@ -114,7 +128,7 @@ impl Pair {
         let value = slice(text, range.start, range.end);
         let fits = match self.sensitivity {
             Sensitivity::Secret => !value.is_empty() && !is_placeholder(value),
-            _ => is_token(value),
+            perhaps => perhaps.fits(value),
         };
         fits.then_some(range)
     }
@@ -198,8 +212,8 @@ impl Pair {
         } else if is_field && self.sensitivity == Sensitivity::Secret {
             // No word of a program or of prose, but the name of a header field.
             value.len() >= 4 && (value.len() >= 8 || value.iter().any(u8::is_ascii_digit))
-        } else if self.sensitivity == Sensitivity::Perhaps {
-            is_token(value)
+        } else if self.sensitivity != Sensitivity::Secret {
+            self.sensitivity.fits(value) && !is_code(value)
         } else if spaced || byte(text, self.separator) == b':' {
             (value.len() >= 6 && value.iter().any(u8::is_ascii_digit))
                 || (value.len() >= 16 && !value.contains(&b'.') && looks_random(value))
@@ -216,6 +230,15 @@ impl Pair {
         };
         fits.then(|| at..at + value.len() + rest())
     }
+}
+
+/// Whether the name at `start` has a namespace's prefix in an element of XML.
+fn is_prefixed(text: &[u8], start: usize) -> bool {
+    if before(text, start, 1) != b':' {
+        return false;
+    }
+    let prefix = run_before(text, start - 1, NAME, is_word);
+    prefix > 0 && before(text, start - 1 - prefix, 1) == b'<'
 }
 
 /// How long the quotes are that begin at `at`, with what escapes them; none: there are none.
@@ -277,51 +300,4 @@ pub(super) fn is_option(text: &[u8], at: usize) -> bool {
     let next = byte(text, at + 1);
     (before(text, at, 1) == b'-' && next.is_ascii_alphabetic())
         || (next == b'u' && byte(text, at + 2) == b' ' && before(text, at, 1).is_ascii_whitespace())
-}
-
-/// Whether it stands for a value that is elsewhere.
-fn is_placeholder(value: &[u8]) -> bool {
-    value.starts_with(b"${")
-        || value.starts_with(b"{{")
-        || value.starts_with(b"<")
-        || value == b"[REDACTED"
-        || value == super::REDACTED.as_bytes()
-        || value
-            .iter()
-            .all(|byte| matches!(byte, b'*' | b'.' | b'x' | b'X'))
-}
-
-/// Whether a program says so: a variable, an attribute, a constant.
-fn is_code(value: &[u8]) -> bool {
-    const CONSTANTS: [&[u8]; 10] = [
-        b"none",
-        b"null",
-        b"nil",
-        b"true",
-        b"false",
-        b"undefined",
-        b"string",
-        b"str",
-        b"self",
-        b"bool",
-    ];
-    let is_path = value.contains(&b'.')
-        && value
-            .iter()
-            .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'.' | b'_'));
-    is_path
-        || stands_at(value, 0, b"$")
-        || CONSTANTS
-            .iter()
-            .any(|constant| constant.eq_ignore_ascii_case(value))
-}
-
-/// Whether it looks like a token.
-pub(crate) fn is_token(value: &[u8]) -> bool {
-    value.len() >= 16
-        && value
-            .iter()
-            .all(|byte| is_word(*byte) || b".+/=~:".contains(byte))
-        && value.iter().any(u8::is_ascii_digit)
-        && value.iter().any(u8::is_ascii_alphabetic)
 }

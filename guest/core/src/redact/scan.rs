@@ -17,6 +17,7 @@ enum Notice {
     WebToken,
     Entra,
     Bot,
+    Discord,
     Pair(pairs::Pair),
 }
 
@@ -157,6 +158,7 @@ fn notices(text: &[u8], at: usize, tell: &mut dyn FnMut(Notice)) {
         b'-' if pairs::is_option(text, at) && pairs::option(text, at).is_some() => {
             tell(Notice::Option)
         }
+        b'.' if c::is_discord(text, at) => tell(Notice::Discord),
         _ => {}
     }
     for (prefix, start) in prefixes::noticed(text, at) {
@@ -176,6 +178,7 @@ impl Notice {
             Self::WebToken => c::web_token(text, at),
             Self::Entra => c::entra_secret(text, at),
             Self::Bot => c::bot_token(text, at),
+            Self::Discord => c::discord_token(text, at),
             Self::Pair(pair) => pair.secret(text),
         }
     }

@@ -56,6 +56,8 @@ fn tokens_are_told_by_their_prefixes() {
         r"line\n‹sk-0123456789abcdef›",
         "‹abc8Q~0123456789abcdefghijklmnopqrstuv› of Entra",
         "‹123456789:AAF0123456789abcdefghijklmnopqrstuv› of Telegram",
+        "Discord's ‹MTE5ODYyMjQ4MzQ3MTkyNTI0OA.GhTyKa.abcdefghijklmnopqrstuvwxyzABCDEFGH›.",
+        r"in JSON\n‹MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs›",
     ] {
         check(marked);
     }
@@ -90,6 +92,17 @@ fn credentials_are_told_by_their_use() {
         "password=‹hunter›",
         "Cookie: ‹session=abc; theme=dark›\nHost: a",
         "<password>‹hunter two›</password>",
+        "<password>\n  ‹correcthorse›\n</password>",
+        "<wsse:Password>‹correcthorse›</wsse:Password>",
+        "<pass>‹hunter2›</pass>, <pin>‹4711›</pin>",
+        r#"{"pass":"‹hunter2›"}, pass: ‹hunter2›, MY_PASS=‹hunter2›"#,
+        "DB_PASS=‹correcthorse›, smtp_pass = \"‹correcthorse›\", dbPass: '‹correcthorse›'",
+        r#"bearer: "‹0123456789abcdef0123›""#,
+        r#"connection_string = "‹Server=db;User Id=sa;Pwd=a b›""#,
+        r#""ssh_key": "‹AAAAC3NzaC1lZDI1NTE5›""#,
+        "otp: ‹482913›, PIN=‹4711›, {\"pin\": ‹4711›}",
+        r#"{"auths":{"ghcr.io":{"auth":"‹YWRhOmJhdHRlcnk=›"}}}"#,
+        "x-goog-iap-jwt-assertion: ‹abcdefgh›, x-amzn-oidc-data: ‹abcdefgh›",
         "a\n‹-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----›\nb",
         "‹-----BEGIN PRIVATE KEY-----\\nMIIE and then it is cut›",
     ] {
@@ -121,6 +134,15 @@ fn prose_and_programs_are_kept() {
         r#""password": ["${SECRET}"]"#,
         "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
         "{\"token\":\"Hello\",\"logprob\":-0.1}",
+        r#"{"pass": true, "fail": 3, "pin": "board", "otp": "required", "auth": "password"}"#,
+        r#"{"pass": 12, "first_pass": "unchanged", "bypass": "hunter2", "pin": 13}"#,
+        "2 pass: 1000 ms, the first pass = scan2(text), bypass: hunter2, spin: 4711",
+        "<pass>12</pass><pin>board</pin>",
+        "The password is required. A password is hashed with sha256, the password is sha256-hashed",
+        "Password reset failed: on the login page password rules apply",
+        "install sshpass -p and $PASSWORD is taken: sshpass -p $PASSWORD",
+        "a_string: abcdef123, some data: abcdef123",
+        "see MTE5ODYyMjQ4MzQ3MTkyNTI0OA.short1.abc and a1b2c3d4.e5f6a7.b8",
         "docker run -u 1000:1000 --password-stdin --token $TOKEN",
         "hf_hub_download and r8_models, npm_config_registry",
         "2024-01-02T03:04:05Z 192.168.100.200 v1.2.3",
@@ -196,7 +218,7 @@ fn patterns_are_the_users() {
 
 #[test]
 fn names_tell_secrets() {
-    use Sensitivity::{Open, Perhaps, Secret};
+    use Sensitivity::{Code, Open, Password, Perhaps, Secret};
     for (name, told) in [
         ("Authorization", Secret),
         ("api_key", Secret),
@@ -208,6 +230,20 @@ fn names_tell_secrets() {
         ("set-cookie", Secret),
         (r"api\u005fkey", Secret),
         ("token", Perhaps),
+        ("bearer", Perhaps),
+        ("pass", Password),
+        ("ADMIN2_PASS", Password),
+        ("smtp_pass", Secret),
+        ("dbPass", Secret),
+        ("pin", Code),
+        ("OTP", Code),
+        ("connectionString", Secret),
+        ("ssh-key", Secret),
+        ("x-goog-iap-jwt-assertion", Secret),
+        ("x-amzn-oidc-data", Secret),
+        ("bypass", Open),
+        ("spin", Open),
+        ("query_string", Open),
         ("content", Open),
         ("max_tokens", Open),
         ("signature", Open),
@@ -248,6 +284,14 @@ fn hostile_texts_take_linear_time() {
         "Cookie:",
         "aaaaaaaa",
         "authorization: ",
+        "password ",
+        "login password ",
+        "password is ",
+        "sshpass -p ",
+        "<a:password>",
+        "<password>\n",
+        "MTE5ODYyMjQ4MzQ3MTkyNTI0OA.",
+        "a.aaaaaa",
     ] {
         let text = part.repeat(400_000 / part.len());
         detectors.redact(&text);
@@ -270,6 +314,10 @@ fn no_escape_hides_a_secret_from_the_first_pass() {
         ),
         ("", "sk-proj-q8Zt5vLm2Kx9Rw4Pn7Bcq8Zt5vLm2Kx9Rw4Pn7Bc"),
         ("Authorization", ": Bearer q8Zt5vLm2Kx9Rw4Pn7Bc"),
+        (
+            "",
+            "MTE5ODYyMjQ4MzQ3MTkyNTI0OA.GhTyKa.q8Zt5vLm2Kx9Rw4Pn7Bcq8Zt5vL",
+        ),
         ("postgres", "://ada:hunter2hunter2@db/x"),
     ];
     let detectors = Detectors::secrets();
