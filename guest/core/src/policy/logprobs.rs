@@ -32,7 +32,10 @@ pub(super) struct Beside {
 
 /// Whether a member holds tokens.
 pub(crate) fn is_logprobs(escaped: &str, value: &Place<'_, '_>) -> bool {
-    NAMES.contains(&escaped) && matches!(value.first_byte(), b'{' | b'[')
+    // Their lengths tell most names to be none.
+    matches!(escaped.len(), 8 | 14 | 15)
+        && NAMES.contains(&escaped)
+        && matches!(value.first_byte(), b'{' | b'[')
 }
 
 /// Appends the tokens, put together, without their alternatives.

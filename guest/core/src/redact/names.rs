@@ -157,8 +157,10 @@ pub(super) fn of_bytes(name: &[u8]) -> Sensitivity {
         len += 1;
     }
     let normal = letters.get(LONGEST - len..).unwrap_or_default();
-    let mut secrets = SECRET.iter();
-    if secrets.any(|name| normal.ends_with(name.as_bytes())) || is_issuers(normal) {
+    // The last letter tells most of them apart.
+    let last = normal.last();
+    let mut secrets = SECRET.iter().map(|name| name.as_bytes());
+    if secrets.any(|name| name.last() == last && normal.ends_with(name)) || is_issuers(normal) {
         Sensitivity::Secret
     } else if matches!(normal, b"token" | b"auth" | b"jwt" | b"passkey" | b"bearer") {
         Sensitivity::Perhaps
@@ -189,9 +191,9 @@ fn may_tell(name: &[u8]) -> bool {
         b'e' => ends(b"okie") || ends(b"phrase") || ends(b"nature"),
         b'l' => ends(b"tial"),
         b'h' => ends(b"auth"),
-        b'g' => ends(b"string"),
+        b'g' => ends(b"on_string") || ends(b"onstring") || ends(b"on-string"),
         b'r' => ends(b"bearer"),
-        b'a' => ends(b"data"),
+        b'a' => ends(b"c-data") || ends(b"c_data"),
         b'p' => ends(b"otp"),
         _ => false,
     }
