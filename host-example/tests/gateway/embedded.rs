@@ -67,8 +67,10 @@ async fn calls_are_delivered_or_wait_for_the_next_process() {
             spooled
         }
     );
-    // One of them came twice, under one id.
-    let spans = mlflow.spans(7).await;
+    // One of them came twice, under one id, and so did those that the first process had under way when its time was
+    // up, where the server took them all the same.
+    let spans = mlflow.all();
+    assert!(spans.len() >= 7, "{spans:?}");
     let ids = spans.iter().map(|span| span.span.span_id.clone());
     assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), 6);
     for seen in &spans {

@@ -58,7 +58,7 @@ def test_a_server_that_never_answers_is_asked_again_after_timeout_ms(collector, 
     logger = collector.logger(timeout_ms=300)
     logger.log_call("success", *call("c"))
     assert not logger.flush(5)
-    assert "there was no answer in time" in caplog.text and collector.requests >= 2
+    assert "gave no answer in time (`timeout_ms`: 300)" in caplog.text and collector.requests >= 2
     collector.hang.set()
     assert logger.flush(DEADLINE) and "c" in ids(collector)
     logger.close(DEADLINE)

@@ -91,8 +91,14 @@ impl Mlflow {
     /// The spans, when there are so many.
     pub async fn spans(&self, count: usize) -> Vec<Seen> {
         eventually("spans", async || (self.count() >= count).then_some(())).await;
-        let spans = self.spans.lock().unwrap().clone();
+        let spans = self.all();
         assert_eq!(spans.len(), count);
+        spans
+    }
+
+    /// The spans that it has.
+    pub fn all(&self) -> Vec<Seen> {
+        let spans = self.spans.lock().unwrap().clone();
         spans.into_iter().map(Seen::of).collect()
     }
 
