@@ -143,10 +143,8 @@ impl Lane {
 
     /// The first to go on of those that wait alone, where there is nothing else.
     pub fn waiting(&self, now: Duration) -> Option<&Batch> {
-        let waits = |batch: &&Batch| !batch.wait(now).is_zero();
-        let all = self.ready.iter().all(|batch| waits(&batch));
         let first = self.ready.iter().min_by_key(|batch| batch.wait(now));
-        first.filter(|_| all)
+        first.filter(|batch| !batch.wait(now).is_zero())
     }
 
     /// Puts two halves of a batch back where it was.
