@@ -90,6 +90,11 @@ impl<E: Keyed> Pending<E> {
         !self.unlogged.is_empty()
     }
 
+    /// The first event.
+    pub fn first(&self) -> Option<&E> {
+        self.events.values().next()
+    }
+
     /// The last event that an instance holds.
     pub fn last_logged(&self) -> Option<u64> {
         let mut keys = self.events.keys().rev();

@@ -20,6 +20,8 @@ mod watched;
 
 /// Ended by a second signal, before all was delivered.
 const CUT_SHORT: u8 = 1;
+/// Ended in order, but calls could not be delivered in time and are in no spool.
+const LOST: u8 = 3;
 /// How long threads may take to end once all has been delivered or kept.
 const LAST: Duration = Duration::from_secs(1);
 /// How often the configuration file is looked at.
@@ -111,7 +113,7 @@ async fn serve(options: Options) -> Result<ExitCode> {
             if drained.spooled > 0 {
                 tracing::warn!(calls = drained.spooled, "calls stay in the spool; the next start delivers them");
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(ExitCode::from(if drained.undelivered > 0 { LOST } else { 0 }))
         }
         () = signals.end() => {
             tracing::error!("ended at once by a second signal; what was not delivered and is in no spool is lost");

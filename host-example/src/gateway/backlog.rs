@@ -8,6 +8,7 @@
 
 mod disk;
 mod keep;
+mod refused;
 mod shown;
 
 use std::collections::VecDeque;
@@ -25,6 +26,7 @@ use super::record::Record;
 use super::record::written::Redaction;
 use crate::spool::{Spool, Ticket};
 use disk::{Disk, Read, Written};
+use refused::Refused;
 
 /// How long a worker waits after a call that could not be read.
 const UNREADABLE: Duration = Duration::from_secs(1);
@@ -36,12 +38,13 @@ pub(super) struct Backlog {
     budget: Arc<Budget>,
     metrics: Arc<Metrics>,
     disk: Option<Disk>,
-    letters: Option<Letters>,
     redaction: Arc<Redaction>,
     next_key: AtomicU64,
+    /// When the oldest call ended that a worker holds, of each worker; 0: it holds none.
+    held_since: parking_lot::Mutex<Vec<Arc<AtomicU64>>>,
     lost: Quiet,
     cut: Quiet,
-    refused: Quiet,
+    refused: Refused,
 }
 
 #[derive(Default)]
@@ -78,12 +81,12 @@ impl Backlog {
             budget,
             disk: spool.map(|spool| Disk::new(spool, redaction.clone(), metrics.clone())),
             metrics,
-            letters,
             redaction,
             next_key: AtomicU64::new(1),
+            held_since: parking_lot::Mutex::default(),
             lost: Quiet::default(),
             cut: Quiet::default(),
-            refused: Quiet::default(),
+            refused: Refused::new(letters),
         }
     }
 
@@ -100,6 +103,13 @@ impl Backlog {
     /// A number that no other call of this process has.
     pub fn next_key(&self) -> u64 {
         self.next_key.fetch_add(1, Relaxed)
+    }
+
+    /// Where a worker says when the oldest call ended that it holds.
+    pub fn held_since(&self) -> Arc<AtomicU64> {
+        let since = Arc::<AtomicU64>::default();
+        self.held_since.lock().push(since.clone());
+        since
     }
 
     /// Has a call's weight grow, at the expense of those that wait in memory. False: all that is
@@ -266,28 +276,6 @@ impl Backlog {
         self.metrics.delivery().settled(fate);
     }
 
-    /// A call will never be taken, by the server or by the plugin. False: where it should have been
-    /// written down for somebody to look at, it was not.
-    pub fn refuse(&self, record: &Record, reason: &str) -> bool {
-        let written = self.letters.as_ref().map(|letters| {
-            let written = letters.write(&self.redaction.written(record), reason);
-            self.metrics.delivery().letter(written.is_ok());
-            written
-        });
-        self.metrics.delivery().settled(Fate::Refused);
-        let words = || {
-            let failed = match &written {
-                Some(Err(error)) => format!("; the file cannot be written: {error}"),
-                _ => String::new(),
-            };
-            format!("{reason} (call {}){failed}", record.start.call_id)
-        };
-        if let Some(told) = self.refused.count(1, words) {
-            self.tell_refused(told);
-        }
-        !matches!(written, Some(Err(_)))
-    }
-
     /// These calls are owed no more.
     pub fn done(&self, tickets: &[Ticket]) {
         if let Some(disk) = &self.disk
@@ -304,9 +292,12 @@ impl Backlog {
         self.more.notify_one();
     }
 
-    /// Lets go of a call that waits in memory: the last of those that are on the disk too, else the
-    /// first. False: none waits.
+    /// Lets go of a call that waits in memory: one that was refused, else the last of those that are on the disk
+    /// too, else the first. False: none waits.
     fn evict(&self) -> bool {
+        if self.forget_letter() {
+            return true;
+        }
         let mut waiting = self.lock();
         if let Some(disk) = &self.disk
             && let Some(place) = waiting

@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -34,6 +34,8 @@ pub(super) struct Letters {
 struct Open {
     file: File,
     bytes: u64,
+    /// How many letters it holds, and how many the one before it does.
+    letters: [u64; 2],
     /// The ids of those that it holds, hashed: a call that was written down and then came again,
     /// since the process had died in between, is not written twice.
     known: HashSet<u64>,
@@ -42,15 +44,19 @@ struct Open {
 impl Letters {
     /// Opens the file, which is created where it is missing.
     pub fn open(path: &Path, max_bytes: u64) -> io::Result<Self> {
-        let mut known = HashSet::new();
-        for path in [&older(path), path] {
-            known.extend(ids(path)?);
-        }
+        let [here, before] = [ids(path)?, ids(&older(path))?];
+        let letters = [here.len() as u64, before.len() as u64];
+        let known = here.into_iter().chain(before).collect();
         let (file, bytes) = open(path)?;
         Ok(Self {
             path: path.to_owned(),
             max_bytes,
-            open: Mutex::new(Open { file, bytes, known }),
+            open: Mutex::new(Open {
+                file,
+                bytes,
+                letters,
+                known,
+            }),
         })
     }
 
@@ -59,25 +65,35 @@ impl Letters {
         &self.path
     }
 
-    /// Adds a call.
-    pub fn write(&self, call: &Written<'_>, reason: &str) -> io::Result<()> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether the file is there, or can be begun.
+    pub fn check(&self) -> io::Result<()> {
+        self.lock().find(&self.path)
+    }
+
+    /// Adds a call, and answers how many letters were overwritten for it: those of the file before this one.
+    pub fn write(&self, call: &Written<'_>, reason: &str) -> io::Result<u64> {
+        let mut open = self.lock();
         let id = hash(&call.start.call_id);
         if open.known.contains(&id) {
-            return Ok(());
+            return Ok(0);
         }
+        let mut overwritten = 0;
         let mut line = letter(call, reason).to_string();
         line.push('\n');
         let length = line.len() as u64;
-        if !is_at(&open.file, &self.path) {
-            (open.file, open.bytes) = self::open(&self.path)?;
-        }
+        open.find(&self.path)?;
         if open.bytes > 0 && open.bytes + length > self.max_bytes / 2 {
             match std::fs::rename(&self.path, older(&self.path)) {
                 // Somebody has moved it this very moment.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => (open.file, open.bytes) = self::open(&self.path)?,
+                Err(_) => open.letters[0] = 0,
+                Ok(()) => {
+                    let [here, before] = open.letters;
+                    open.letters = [0, here];
+                    overwritten = before;
+                }
             }
+            (open.file, open.bytes) = self::open(&self.path)?;
         }
         if let Err(error) = open.file.write_all(line.as_bytes()) {
             // Its beginning may be there, and the next line is to be one of its own.
@@ -85,7 +101,23 @@ impl Letters {
             return Err(error);
         }
         open.bytes += length;
+        open.letters[0] += 1;
         open.known.insert(id);
+        Ok(overwritten)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// Opens what is there now, where somebody has moved the file or removed it.
+    fn find(&mut self, path: &Path) -> io::Result<()> {
+        if !is_at(&self.file, path) {
+            (self.file, self.bytes) = open(path)?;
+            self.letters[0] = ids(path)?.len() as u64;
+        }
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 //! workers share a backlog; while one sends, another logs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -55,6 +56,8 @@ pub(super) struct Worker<F: Sinks> {
     done: Vec<Ticket>,
     /// What keeps the server from taking calls, once it has been told.
     obstacle: Option<String>,
+    /// When the oldest call ended that is held, for others to see.
+    since: Arc<AtomicU64>,
 }
 
 /// What a worker is to do next.
@@ -78,6 +81,7 @@ impl<F: Sinks> Worker<F> {
         let mut sink = sinks.fresh().await?;
         let now = settings.borrow().clone();
         sink.configure(&now).await?;
+        let since = backlog.held_since();
         Ok(Self {
             backlog,
             metrics,
@@ -94,12 +98,15 @@ impl<F: Sinks> Worker<F> {
             saved: Instant::now(),
             done: Vec::new(),
             obstacle: None,
+            since,
         })
     }
 
     /// Works until the backlog is closed and empty.
     pub async fn run(&mut self) {
         loop {
+            let oldest = self.held.first().map_or(0, |record| record.ended);
+            self.since.store(oldest, Relaxed);
             match self.next().await {
                 Next::Log(record) => {
                     self.held.add(*record);
@@ -300,10 +307,8 @@ impl<F: Sinks> Worker<F> {
             let shed = record.is_shed().then(|| self.backlog.restore(&record));
             shed.unwrap_or(Some(record))
         });
-        if let Some(record) = record
-            && self.backlog.refuse(&record, reason)
-        {
-            self.done.extend(record.ticket);
+        if let Some(record) = record {
+            self.done.extend(self.backlog.refuse(record, reason));
         }
     }
 

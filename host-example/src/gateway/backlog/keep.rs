@@ -15,9 +15,7 @@ impl Backlog {
         if let Some(told) = self.cut.rest() {
             self.tell_cut(told);
         }
-        if let Some(told) = self.refused.rest() {
-            self.tell_refused(told);
-        }
+        self.keep_letters();
         let Some(disk) = &self.disk else {
             return;
         };
@@ -113,22 +111,27 @@ impl Backlog {
             disk.spool.resume();
             self.lock().unwritten = true;
             self.write_unwritten(disk);
+        }
+        self.end_letters();
+        if let Some(disk) = &self.disk {
             disk.end();
         }
     }
 
     /// What stands in the way of keeping calls safe, if anything does.
     pub fn trouble(&self) -> Option<String> {
-        self.disk.as_ref().and_then(Disk::trouble)
+        let trouble = self.disk.as_ref().and_then(Disk::trouble);
+        trouble.or_else(|| self.refused.trouble())
     }
 
     /// How many calls stay in the spool, and how many are lost with this process.
     pub fn left(&self) -> (usize, usize) {
         let disk = self.disk.as_ref();
         let kept = disk.map_or(0, |disk| disk.spool.usage().entries);
+        let (_, refused) = self.refused.waiting();
         let waiting = self.lock();
         let lost = waiting.calls.iter().filter(|call| call.ticket.is_none());
         // Those that are away are so for good where the disk hangs.
-        (kept, lost.count() + waiting.away)
+        (kept, lost.count() + waiting.away + refused)
     }
 }

@@ -1,5 +1,6 @@
 //! What is shown of the backlog: gauges, and what happens often told once a second.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use super::Backlog;
@@ -11,8 +12,12 @@ impl Backlog {
         let disk = self.disk.as_ref();
         let usage = disk.map(|disk| disk.spool.usage());
         let waiting = self.lock();
-        let here = waiting.calls.front();
-        let here = here.map(|call| SystemTime::UNIX_EPOCH + Duration::from_nanos(call.ended));
+        let held = self.held_since.lock();
+        let held = held.iter().map(|since| since.load(Relaxed));
+        let held = held.filter(|since| *since > 0);
+        let here = held.chain(waiting.calls.front().map(|call| call.ended));
+        let here = here.min();
+        let here = here.map(|ended| SystemTime::UNIX_EPOCH + Duration::from_nanos(ended));
         let oldest = [here, usage.and_then(|usage| usage.oldest)];
         let oldest = oldest.into_iter().flatten().min();
         Gauges {
@@ -24,7 +29,9 @@ impl Backlog {
             spool: disk
                 .zip(usage)
                 .map(|(disk, usage)| (usage, disk.spool.max_bytes())),
-            trouble: self.trouble().is_some(),
+            trouble: disk.is_some_and(|disk| disk.trouble().is_some()),
+            letters_failing: self.refused.trouble().is_some(),
+            letters_waiting: self.refused.waiting().0,
         }
     }
 
@@ -43,16 +50,5 @@ impl Backlog {
 
     pub(super) fn tell_cut(&self, (calls, why): (u64, String)) {
         tracing::warn!(calls, "calls are logged without all of their bodies: {why}");
-    }
-
-    pub(super) fn tell_refused(&self, (calls, reason): (u64, String)) {
-        match &self.letters {
-            Some(letters) => tracing::warn!(
-                calls,
-                "calls cannot be logged and are in {}: {reason}",
-                letters.path().display()
-            ),
-            None => tracing::warn!(calls, "calls cannot be logged: {reason}"),
-        }
     }
 }

@@ -5,7 +5,7 @@ use crate::gateway::backlog::tests::{backlog, record};
 use crate::gateway::record::Record;
 use crate::gateway::record::written::Redaction;
 
-fn write(letters: &Letters, record: &Record, reason: &str) -> io::Result<()> {
+fn write(letters: &Letters, record: &Record, reason: &str) -> io::Result<u64> {
     let redaction = Redaction::default();
     letters.write(&redaction.written(record), reason)
 }
@@ -65,9 +65,12 @@ fn the_files_stay_within_the_bound() {
     let path = directory.path().join("letters");
     let backlog = backlog(1 << 20);
     let letters = Letters::open(&path, 4000).unwrap();
+    let mut overwritten = 0;
     for key in 0..30 {
-        write(&letters, &record(&backlog, key, 100).unwrap(), "no").unwrap();
+        overwritten += write(&letters, &record(&backlog, key, 100).unwrap(), "no").unwrap();
     }
+    let kept = [&path, &older(&path)].map(|path| lines(path).len() as u64);
+    assert_eq!(overwritten + kept.iter().sum::<u64>(), 30);
     let sizes = [&path, &older(&path)].map(|path| std::fs::metadata(path).unwrap().len());
     assert!(sizes.iter().sum::<u64>() <= 4000, "{sizes:?}");
     let last = lines(&path).pop().unwrap();

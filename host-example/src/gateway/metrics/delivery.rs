@@ -56,6 +56,10 @@ pub(in crate::gateway) struct Gauges {
     pub spool: Option<(Usage, u64)>,
     /// Something keeps calls from being written.
     pub trouble: bool,
+    /// Dead letters cannot be written.
+    pub letters_failing: bool,
+    /// Refused calls whose letters could not be written yet.
+    pub letters_waiting: usize,
 }
 
 /// The counters.
@@ -75,6 +79,9 @@ pub(in crate::gateway) struct Delivery {
     bytes_sent: Counter,
     letters: Counter,
     letters_failed: Counter,
+    letters_overwritten: Counter,
+    letters_failing: Gauge,
+    letters_waiting: Gauge,
     spool: SpoolMetrics,
 }
 
@@ -109,6 +116,9 @@ impl Default for Delivery {
             bytes_sent: Counter::default(),
             letters: Counter::default(),
             letters_failed: Counter::default(),
+            letters_overwritten: Counter::default(),
+            letters_failing: Gauge::default(),
+            letters_waiting: Gauge::default(),
             spool: SpoolMetrics {
                 calls: Gauge::default(),
                 bytes: Gauge::default(),
@@ -132,6 +142,8 @@ impl Delivery {
         self.max_bytes.set(signed(gauges.max_bytes));
         let oldest = gauges.oldest.map_or(0, |oldest| oldest.as_secs());
         self.oldest.set(signed(oldest));
+        self.letters_failing.set(i64::from(gauges.letters_failing));
+        self.letters_waiting.set(signed(gauges.letters_waiting));
         self.spool.trouble.set(i64::from(gauges.trouble));
         if let Some((usage, max_bytes)) = gauges.spool {
             self.spool.calls.set(signed(usage.entries));
@@ -187,6 +199,11 @@ impl Delivery {
         } else {
             self.letters_failed.inc();
         }
+    }
+
+    /// So many letters made room for others.
+    pub fn letters_overwritten(&self, letters: u64) {
+        self.letters_overwritten.inc_by(letters);
     }
 
     /// The spool held calls when it was opened.

@@ -386,3 +386,24 @@ async fn a_bound_that_is_lowered_holds_for_what_workers_hold() {
     assert!(record(&backlog, 4, 10_000).is_some());
     assert_eq!(worker.held.len(), 3, "they are still to be delivered");
 }
+
+#[tokio::test]
+async fn the_age_of_what_a_worker_holds_is_shown_without_a_spool() {
+    let played = Played::default();
+    played.0.lock().unwrap().down = u32::MAX;
+    let backlog = backlog(1000);
+    backlog.push(record(&backlog, 1, 100).unwrap());
+    let (_settings, receiver) = watch::channel(Settings::default());
+    let mut worker = start(&played, receiver, &backlog).await;
+    let shown = async {
+        // It ended in 1970, and nothing waits any more.
+        let waits = || backlog.metric("gateway_log_waiting");
+        while waits() > 0 || backlog.metric("gateway_log_oldest_seconds") == 0 {
+            tokio::time::sleep(SHORTEST).await;
+        }
+    };
+    tokio::select! {
+        () = worker.run() => panic!("it has not ended"),
+        () = shown => {}
+    }
+}

@@ -8,14 +8,18 @@ use crate::spool::Spool;
 
 /// One whose spool is in this directory.
 pub fn spooled(directory: &TempDir, memory: usize, disk: u64) -> Backlog {
+    lettered(directory, memory, disk, None)
+}
+
+/// One with a file of dead letters, too.
+fn lettered(directory: &TempDir, memory: usize, disk: u64, letters: Option<Letters>) -> Backlog {
     let (spool, _) = Spool::open(&directory.path().join("spool"), disk).unwrap();
-    let redaction = Redaction::default();
     Backlog::new(
         Budget::new(memory),
         Metrics::new(),
         Some(spool),
-        None,
-        redaction,
+        letters,
+        Redaction::default(),
     )
 }
 
@@ -248,4 +252,56 @@ async fn a_disk_that_does_not_give_calls_for_a_while_costs_none() {
     assert_eq!(backlog.dropped(), 0);
     assert!(metric(&backlog, "gateway_spool_damaged_total 0"));
     assert!(metric(&backlog, "gateway_spool_failing 0"));
+}
+
+/// A backlog with the directory of its dead letters, and where that is moved to so that they cannot be written.
+fn unlettered(directory: &TempDir) -> (Backlog, [std::path::PathBuf; 2]) {
+    let [dir, gone] = ["letters", "gone"].map(|name| directory.path().join(name));
+    std::fs::create_dir(&dir).unwrap();
+    let letters = Letters::open(&dir.join("dead"), 1 << 20).unwrap();
+    let backlog = lettered(directory, 10_000, 1 << 20, Some(letters));
+    std::fs::rename(&dir, &gone).unwrap();
+    (backlog, [dir, gone])
+}
+
+#[tokio::test]
+async fn letters_that_cannot_be_written_are_written_when_they_can_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let (backlog, [dir, gone]) = unlettered(&directory);
+    push(&backlog, 1, 100);
+    let spooled = backlog.take().await.unwrap();
+    let alone = record(&backlog, 2, 100).unwrap();
+    assert_eq!(backlog.refuse(spooled, "it says no"), None);
+    assert_eq!(backlog.refuse(alone, "it says no"), None);
+    assert!(backlog.trouble().unwrap().contains("`dead_letter.file`"));
+    assert!(metric(&backlog, "gateway_dead_letters_failing 1"));
+    assert!(metric(&backlog, "gateway_dead_letters_waiting 2"));
+    assert!(metric(&backlog, "gateway_spool_failing 0"));
+    assert_eq!(backlog.left(), (1, 1));
+    std::fs::rename(&gone, &dir).unwrap();
+    kept_until(&backlog, || backlog.trouble().is_none()).await;
+    let letters = std::fs::read_to_string(dir.join("dead")).unwrap();
+    let reasons = letters.matches("\"reason\":\"it says no\"").count();
+    assert_eq!((letters.lines().count(), reasons), (2, 2));
+    assert!(letters.contains("call-1") && letters.contains("call-2"));
+    assert_eq!(backlog.left(), (0, 0));
+    assert_eq!(backlog.metric("gateway_logged_total{fate=\"Refused\"}"), 2);
+    assert!(metric(&backlog, "gateway_dead_letters_waiting 0"));
+}
+
+#[tokio::test]
+async fn a_refused_call_that_only_memory_has_makes_room_or_is_kept_at_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let (backlog, _) = unlettered(&directory);
+    let [first, second] = [1, 2].map(|key| record(&backlog, key, 4000).unwrap());
+    backlog.refuse(first, "it says no");
+    backlog.refuse(second, "it says no");
+    let under_way = record(&backlog, 3, 4000).unwrap();
+    assert_eq!((backlog.dropped(), backlog.left()), (1, (0, 1)));
+    drop(under_way);
+    backlog.end();
+    assert_eq!(backlog.left(), (1, 0));
+    drop(backlog);
+    let backlog = spooled(&directory, 10_000, 1 << 20);
+    assert_eq!(ids(&backlog, true).await, expected(2..=2));
 }

@@ -53,8 +53,13 @@ impl Delivery {
         );
         add(
             "dead_letters_failed",
-            "Refused calls that could not be written there",
+            "Refused calls that could not be written there at once",
             &self.letters_failed,
+        );
+        add(
+            "dead_letters_overwritten",
+            "Those that made room for others, as `dead_letter.max_bytes` was reached",
+            &self.letters_overwritten,
         );
         let spool = &self.spool;
         add(
@@ -100,6 +105,16 @@ impl Delivery {
             "What they may be: `queue.max_bytes`",
             &self.max_bytes,
         );
+        add(
+            "dead_letters_failing",
+            "1 while the file of dead letters cannot be written",
+            &self.letters_failing,
+        );
+        add(
+            "dead_letters_waiting",
+            "Refused calls that could not be written there yet",
+            &self.letters_waiting,
+        );
         add("spool_calls", "Calls in the spool", &spool.calls);
         add("spool_bytes", "Bytes of the spool's files", &spool.bytes);
         add(
@@ -114,7 +129,7 @@ impl Delivery {
         );
         r.register_with_unit(
             "log_oldest",
-            "Age of the oldest call that is not delivered and not with a worker without a spool",
+            "Age of the oldest call that is not delivered",
             Unit::Seconds,
             self.oldest.clone(),
         );
