@@ -163,44 +163,46 @@ fn choice(mut choice: Node) -> Node {
 
 /// OpenRouter's details of the reasoning, whose texts come in pieces that may have no index of their own.
 fn thoughts(pieces: Vec<Node>) -> Vec<Node> {
-    const GROWING: [&str; 2] = ["\"reasoning.text\"", "\"reasoning.summary\""];
     let mut whole: Vec<Node> = Vec::new();
     for piece in pieces {
         let json = piece.json();
-        let Some(raw) = Raw::parse(&json)
-            .ok()
-            .filter(|raw| raw.kind() == Kind::Object)
-        else {
-            whole.push(piece);
-            continue;
-        };
-        let grows = raw
-            .get("type")
-            .is_some_and(|kind| GROWING.contains(&kind.text()));
-        let is_same = |last: &&mut Node| {
-            ["type", "index", "id"].into_iter().all(|name| {
-                let [last, next] = [
-                    last.get(name).map(Node::json),
-                    raw.get(name).map(|next| next.text().to_owned()),
-                ];
-                let told = |told: &String| told != "null";
-                let [last, next] = [last.filter(told), next.filter(told)];
-                last == next || (name != "type" && (last.is_none() || next.is_none()))
-            })
-        };
-        match whole.last_mut().filter(is_same).filter(|_| grows) {
-            Some(last) => {
-                last.merge(raw);
+        match Raw::parse(&json) {
+            Ok(raw) if is_thought(raw) => {
+                match whole.last_mut().filter(|last| goes_on(last, raw)) {
+                    Some(last) => {
+                        last.merge(raw);
+                    }
+                    None => {
+                        let mut first = Node::default();
+                        first.merge(raw);
+                        whole.push(first);
+                    }
+                }
             }
-            None if grows => {
-                let mut node = Node::default();
-                node.merge(raw);
-                whole.push(node);
-            }
-            None => whole.push(piece),
+            _ => whole.push(piece),
         }
     }
     whole
+}
+
+/// Whether it is of a kind whose texts come in pieces.
+fn is_thought(piece: Raw<'_>) -> bool {
+    const GROWING: [&str; 2] = ["\"reasoning.text\"", "\"reasoning.summary\""];
+    piece
+        .get("type")
+        .is_some_and(|kind| GROWING.contains(&kind.text()))
+}
+
+/// Whether a piece belongs to the same thought as those before: is of its kind, and says no other index or id.
+fn goes_on(before: &Node, piece: Raw<'_>) -> bool {
+    let said = |name| {
+        let before = before.get(name).map(Node::json);
+        let next = piece.get(name).map(|next| next.text().to_owned());
+        [before, next].map(|said| said.filter(|said| said != "null"))
+    };
+    let [kind, next_kind] = said("type");
+    let agree = |name| !matches!(said(name), [Some(before), Some(next)] if before != next);
+    kind == next_kind && agree("index") && agree("id")
 }
 
 /// A whole tool call has a type, which pieces may lack, and no index.

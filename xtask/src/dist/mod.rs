@@ -42,8 +42,9 @@ pub fn run(options: &Options) -> Result<()> {
     let bill = workshop.put(sbom::FILE, bill.as_bytes())?;
 
     let mut files: Vec<_> = built.into_iter().map(|(_, path)| path).collect();
-    files.extend([wheel()?, hooks, bill]);
-    let packed = npm::build(&build()?, options.npm)?;
+    let logger = workshop.artifact(&LOGGER)?;
+    files.extend([wheel::build(&logger)?, hooks, bill]);
+    let packed = npm::build(&logger, options.npm)?;
     let without_node = packed.is_none();
     files.extend(packed);
     print!("{}", sums::write(&files)?);

@@ -138,36 +138,32 @@ impl Outbox {
             server.backoff.reset(now);
             return self.assessed(&assessment);
         }
-        match verdict(answer, &server.settings.server) {
+        let obstacle = match verdict(answer, &server.settings.server) {
             Verdict::Delivered => {
                 server.backoff.reset(now);
-                self.assessed(&assessment);
+                return self.assessed(&assessment);
             }
             Verdict::Refused(reason) | Verdict::PartlyRefused(reason) => {
                 server.backoff.reset(now);
                 self.release(assessment.held());
-                self.refuse(vec![assessment.key], reason);
+                return self.refuse(vec![assessment.key], reason);
             }
-            other => {
-                stats.requests_failed += 1;
-                let obstacle = match other {
-                    Verdict::Faulty(obstacle)
-                    | Verdict::Blocked(obstacle)
-                    | Verdict::Later(obstacle)
-                    | Verdict::NoExperiment(obstacle) => obstacle,
-                    _ => too_slow(&server.settings, 1),
-                };
-                let reason = obstacle.reason.clone();
-                server.backoff.fail(now, obstacle, &mut self.random);
-                if impatient(assessment.first_tried) {
-                    self.release(assessment.held());
-                    let keys = vec![assessment.key];
-                    self.report.returned.push(Refusal { keys, reason });
-                } else {
-                    assessment.first_tried.get_or_insert(now);
-                    self.feedback.push_back(assessment);
-                }
-            }
+            Verdict::Faulty(obstacle)
+            | Verdict::Blocked(obstacle)
+            | Verdict::Later(obstacle)
+            | Verdict::NoExperiment(obstacle) => obstacle,
+            Verdict::Slow => too_slow(&server.settings, 1),
+        };
+        stats.requests_failed += 1;
+        let reason = obstacle.reason.clone();
+        server.backoff.fail(now, obstacle, &mut self.random);
+        if impatient(assessment.first_tried) {
+            self.release(assessment.held());
+            let keys = vec![assessment.key];
+            self.report.returned.push(Refusal { keys, reason });
+        } else {
+            assessment.first_tried.get_or_insert(now);
+            self.feedback.push_back(assessment);
         }
     }
 

@@ -1,6 +1,8 @@
 //! What the tests share: a logger with settings, and a server that answers as it is told.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod streamed;
+
 use std::io::Read;
 use std::time::Duration;
 
