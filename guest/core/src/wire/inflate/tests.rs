@@ -39,7 +39,11 @@ fn decode(encoding: Encoding, bytes: &[u8], step: usize, room: usize) -> (String
     }
     let left = room - out.len();
     decoder.end(left, &mut |decoded| out.extend_from_slice(decoded));
-    (String::from_utf8(out).unwrap(), decoder.is_broken())
+    // Of a broken body anything may come before it is found to be.
+    (
+        String::from_utf8_lossy(&out).into_owned(),
+        decoder.is_broken(),
+    )
 }
 
 #[test]
