@@ -1,11 +1,11 @@
 //! The wasmtime engine, set up for many small, distrusted instances.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// How often a running guest is looked at.
-const TICK: Duration = Duration::from_millis(10);
+use crate::ticker::Ticker;
 
 /// Tables an instance may have, and their elements.
 pub(crate) const TABLES: u32 = 4;
@@ -52,6 +52,7 @@ pub struct EngineError(String);
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
+    ticker: Arc<Ticker>,
     limits: Limits,
 }
 
@@ -66,13 +67,26 @@ impl Engine {
             config.cache(user_cache());
         }
         let inner = wasmtime::Engine::new(&config).map_err(failed)?;
-        tick(&inner).map_err(failed)?;
-        Ok(Self { inner, limits })
+        let ticked = inner.weak();
+        let tick = move || {
+            if let Some(engine) = ticked.upgrade() {
+                engine.increment_epoch();
+            }
+        };
+        Ok(Self {
+            inner,
+            ticker: Arc::new(Ticker::start(tick).map_err(failed)?),
+            limits,
+        })
     }
 
     /// What instances may use.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    pub(crate) fn ticker(&self) -> &Arc<Ticker> {
+        &self.ticker
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -106,19 +120,4 @@ fn user_cache() -> Option<Cache> {
     Cache::new(CacheConfig::new())
         .inspect_err(|error| tracing::debug!("compiled code is not cached: {error:#}"))
         .ok()
-}
-
-/// Ticks for as long as the engine lives.
-fn tick(engine: &wasmtime::Engine) -> std::io::Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new()
-        .name("epochs".to_owned())
-        .spawn(move || {
-            while let Some(engine) = engine.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                std::thread::sleep(TICK);
-            }
-        })?;
-    Ok(())
 }

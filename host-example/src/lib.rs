@@ -50,6 +50,7 @@ mod same_file;
 mod settings;
 pub mod spool;
 mod state;
+mod ticker;
 mod timed;
 mod tls;
 

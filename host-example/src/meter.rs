@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use wasmtime::UpdateDeadline;
 
+use crate::ticker::Ticker;
+
 /// The guest has used up the CPU time of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the call used more than {} ms of CPU time", .0.as_millis())]
@@ -23,6 +25,7 @@ pub struct CpuExceeded(pub Duration);
 #[derive(Clone, Debug)]
 pub(crate) struct Meter {
     budget: Duration,
+    ticker: Arc<Ticker>,
     times: Arc<Times>,
 }
 
@@ -37,10 +40,11 @@ struct Times {
 }
 
 impl Meter {
-    /// Allows each call that much.
-    pub fn new(budget: Duration) -> Self {
+    /// Allows each call that much, looked at when this ticks.
+    pub fn new(budget: Duration, ticker: Arc<Ticker>) -> Self {
         Self {
             budget,
+            ticker,
             times: Arc::default(),
         }
     }
@@ -55,7 +59,9 @@ impl Meter {
             if ticked() {
                 self.times.poll_began.store(thread_time(), Relaxed);
             }
+            let running = self.ticker.running();
             let poll = call.as_mut().poll(context);
+            drop(running);
             if ticked() {
                 self.times.spent.store(self.spent(), Relaxed);
             }
@@ -103,6 +109,10 @@ mod tests {
 
     const BUDGET: Duration = Duration::from_millis(20);
 
+    fn meter() -> Meter {
+        Meter::new(BUDGET, Arc::new(Ticker::start(|| ()).unwrap()))
+    }
+
     /// Computes for that long, however often the machine does something else meanwhile.
     fn compute(time: Duration) {
         let began = thread_time();
@@ -111,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_is_not_counted_and_running_is() {
-        let meter = Meter::new(BUDGET);
+        let meter = meter();
         meter
             .run(async {
                 tokio::time::sleep(BUDGET * 2).await;
@@ -124,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_ran_before_a_wait_counts_too() {
-        let meter = Meter::new(BUDGET);
+        let meter = meter();
         meter
             .run(async {
                 assert!(meter.on_tick().is_ok());
@@ -138,14 +148,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_over_before_a_tick_is_not_measured() {
-        let meter = Meter::new(BUDGET);
+        let meter = meter();
         meter.run(async { compute(BUDGET * 2) }).await;
         assert_eq!(meter.times.spent.load(Relaxed), 0);
     }
 
     #[tokio::test]
     async fn each_call_begins_anew() {
-        let meter = Meter::new(BUDGET);
+        let meter = meter();
         for _ in 0..4 {
             meter
                 .run(async {

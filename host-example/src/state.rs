@@ -71,7 +71,7 @@ impl WasiHttpView for State {
 /// A store with the limits of the engine, and the meter that calls into it have to be run by.
 pub(crate) fn store(engine: &Engine) -> (Store<State>, Meter) {
     let limits = engine.limits();
-    let meter = Meter::new(limits.cpu_per_call);
+    let meter = Meter::new(limits.cpu_per_call, engine.ticker().clone());
     let ticks = meter.clone();
     let mut store = Store::new(engine.wasmtime(), State::new(&limits));
     store.limiter(|state| &mut state.limits);
