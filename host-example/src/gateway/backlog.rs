@@ -264,8 +264,14 @@ impl Backlog {
                 None => Next::Nothing,
             },
         };
-        // One notification may stand for several calls.
-        if matches!(next, Next::Here(_) | Next::OnDisk(_)) {
+        // One notification may stand for several calls. What more there is on the disk is not known here.
+        let may_be_more = match next {
+            Next::Here(_) => self.disk.is_some() || !waiting.calls.is_empty(),
+            Next::OnDisk(_) => true,
+            Next::Nothing | Next::End => false,
+        };
+        drop(waiting);
+        if may_be_more {
             self.more.notify_one();
         }
         next

@@ -41,7 +41,7 @@ use super::headers;
 use super::keeper::Keeper;
 use super::metrics::Metrics;
 use super::record::written::Redaction;
-use super::record::{Copied, Failed, Fields, Head, PART, Record, Start, bytes_of};
+use super::record::{Copied, Failed, Head, Record, Start, bytes_of};
 use super::trace::random_hex;
 use crate::call::Timestamp;
 use crate::config::{Config, DeadLetter, Queue, Spool as SpoolTable};
@@ -183,22 +183,10 @@ impl Delivery {
     /// Logs a call. Never waits for the plugin or the server; with a spool, the call survives this
     /// process once this has returned. Where there is no room, the oldest call makes room.
     pub fn log(&self, call: EndedCall) {
-        let mut weight = Weight::none(self.backlog.budget());
-        let parts: usize = call
-            .response
-            .iter()
-            .map(|(_, part)| part.len() + PART)
-            .sum();
-        let fields = [&call.headers, &call.response_headers].map(headers::kept);
-        let bytes = size_of::<Record>()
-            + call.path.len()
-            + fields.iter().map(bytes_of).sum::<usize>()
-            + call.request.len()
-            + PART
-            + parts;
-        if self.backlog.make_room(&mut weight, bytes) {
-            let key = self.backlog.next_key();
-            self.backlog.push(record(call, fields, key, weight));
+        let (mut record, bytes) = record(call, Weight::none(self.backlog.budget()));
+        if self.backlog.make_room(&mut record.weight, bytes) {
+            record.start.key = self.backlog.next_key();
+            self.backlog.push(record);
         } else {
             self.backlog.count_lost();
         }
@@ -235,23 +223,26 @@ impl Delivery {
     }
 }
 
-fn record(call: EndedCall, fields: [Fields; 2], key: u64, weight: Weight) -> Record {
-    let [headers, response_headers] = fields;
+/// What is kept of a call, with a key to come, and the bytes that it takes.
+fn record(call: EndedCall, weight: Weight) -> (Record, usize) {
+    let [headers, response_headers] = [&call.headers, &call.response_headers].map(headers::kept);
     let began = call.began;
-    let body = |parts: Vec<(Timestamp, Bytes)>| {
-        let mut body = Copied::default();
-        for (at, part) in parts {
-            body.add(at, &part, usize::MAX);
-        }
-        body
-    };
+    let head_came = call.response.first().map_or(call.ended, |(at, _)| *at);
+    let (request, of_request) = Copied::of(vec![(began, call.request)]);
+    let (response, of_response) = Copied::of(call.response);
+    let bytes = size_of::<Record>()
+        + call.path.len()
+        + bytes_of(&headers)
+        + bytes_of(&response_headers)
+        + of_request
+        + of_response;
     let call_id = match call.call_id {
         id if id.is_empty() => random_hex(16),
         id => id,
     };
-    Record {
+    let record = Record {
         start: Start {
-            key,
+            key: 0,
             call_id,
             method: call.method,
             path: credentials::hidden_in_path(&call.path),
@@ -261,13 +252,13 @@ fn record(call: EndedCall, fields: [Fields; 2], key: u64, weight: Weight) -> Rec
             headers,
         },
         at: began,
-        request: body(vec![(began, call.request)]),
+        request,
         head: call.status.map(|status| Head {
-            at: call.response.first().map_or(call.ended, |(at, _)| *at),
+            at: head_came,
             status,
             headers: response_headers,
         }),
-        response: body(call.response),
+        response,
         // A clock that was set back makes no call end before it began.
         ended: call.ended.max(began),
         failure: call.failure.map(|(kind, message)| Failed {
@@ -278,5 +269,6 @@ fn record(call: EndedCall, fields: [Fields; 2], key: u64, weight: Weight) -> Rec
         ticket: None,
         stale: false,
         shed: 0,
-    }
+    };
+    (record, bytes)
 }

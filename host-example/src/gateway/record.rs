@@ -4,7 +4,7 @@
 //! message a call, what does not fit is a whole call, and a call can be logged again when an instance
 //! is lost.
 //!
-//! Bodies are kept as the parts that came, each copied. A part that is shared with the connection is a
+//! Bodies are kept as the parts that came, each copied unless nobody else has it. A part that is shared with the connection is a
 //! piece of the buffer that was read into, and keeps all of it: 8 KiB and more for an event of a stream
 //! of 100 bytes, so that `queue.max_bytes` would bound a small share of the memory that is held. How
 //! large the buffer is cannot be told from the part, so none is shared.
@@ -120,6 +120,25 @@ pub(super) struct Copied {
 }
 
 impl Copied {
+    /// A whole body, and how many bytes it takes. A part that nobody else has is not copied.
+    pub fn of(parts: Vec<(Timestamp, Bytes)>) -> (Self, usize) {
+        let mut body = Self::default();
+        let mut takes = 0;
+        let parts = parts.into_iter().filter(|(_, part)| !part.is_empty());
+        let owned = parts.map(|(at, part)| {
+            let mut part = Vec::from(part);
+            if part.capacity() > 2 * part.len() {
+                part.shrink_to_fit();
+            }
+            body.kept += part.len();
+            takes += part.capacity() + PART;
+            (at, Bytes::from(part))
+        });
+        body.parts = owned.collect();
+        body.came = body.kept as u64;
+        (body, takes)
+    }
+
     /// Keeps a part, or its beginning where `room` is less. Once cut, nothing more is kept.
     pub fn add(&mut self, at: Timestamp, part: &Bytes, room: usize) {
         let whole = !self.is_cut();
@@ -210,5 +229,29 @@ mod tests {
         }
         assert_eq!(body.kept, 1000);
         assert!(buffer.is_unique());
+    }
+
+    #[test]
+    fn a_part_that_nobody_else_has_is_taken_as_it_is() {
+        let large = vec![b'x'; 8192];
+        let place = large.as_ptr();
+        let (body, takes) = Copied::of(vec![(1, Bytes::new()), (2, large.into())]);
+        assert_eq!(body.parts.len(), 1);
+        assert_eq!(body.parts[0].1.as_ptr(), place);
+        assert_eq!((body.kept, body.came, takes), (8192, 8192, 8192 + PART));
+    }
+
+    #[test]
+    fn a_piece_of_a_buffer_keeps_nothing_else_of_it() {
+        for end in [100, 8192] {
+            let buffer = Bytes::from(vec![b'x'; 8192]);
+            let shared = vec![(1, buffer.slice(end - 100..end))];
+            let (body, takes) = Copied::of(shared.clone());
+            assert_eq!((body.kept, takes), (100, 100 + PART));
+            // The last that has the buffer may take it, and gives back what it does not need.
+            drop((buffer, body));
+            let (body, takes) = Copied::of(shared);
+            assert_eq!((body.whole(), takes), (vec![b'x'; 100], 100 + PART));
+        }
     }
 }
