@@ -237,6 +237,11 @@ impl Envoy {
         }
     }
 
+    /// The CPU time that it has taken.
+    pub fn cpu(&self) -> Result<Duration> {
+        self.kept.cpu()
+    }
+
     /// Waits until its log holds this.
     pub fn says(&self, words: &str) -> Result<()> {
         let begun = Instant::now();

@@ -82,6 +82,21 @@ impl Kept {
         Ok(self.child.try_wait()?)
     }
 
+    /// The CPU time that the program's threads have taken: proc_pid_task(5) and the kernel's `sched-stats.rst`.
+    pub fn cpu(&self) -> Result<Duration> {
+        let keeper = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children"))?;
+        let server = children.split_whitespace().next();
+        let server = server.context("the server has ended")?;
+        let mut nanoseconds = 0;
+        for task in std::fs::read_dir(format!("/proc/{server}/task"))? {
+            let stat = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            let running = stat.split(' ').next().unwrap_or_default();
+            nanoseconds += running.parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
     /// All that it has put out.
     pub fn log(&self) -> String {
         let log = std::fs::read(&self.log).unwrap_or_default();

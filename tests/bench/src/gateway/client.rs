@@ -1,7 +1,7 @@
 //! A client that counts.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use e2e::events::prose;
@@ -97,6 +97,18 @@ pub async fn rate(way: &Way, connections: usize, calls: usize) -> Result<f64> {
         ended??;
     }
     Ok((each * connections) as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// Makes so many calls, one every so often.
+pub async fn paced(way: &Way, calls: usize, every: Duration) -> Result<()> {
+    let mut connection = way.connect().await?;
+    let body = request(false);
+    let mut due = tokio::time::interval(every);
+    for _ in 0..calls {
+        due.tick().await;
+        ask(&mut connection, &way.path, &body, false).await?;
+    }
+    Ok(())
 }
 
 async fn ask(

@@ -6,7 +6,7 @@
 //! takes a hundred times as long.
 
 mod around;
-mod client;
+pub mod client;
 
 pub use around::taker;
 

@@ -112,6 +112,25 @@ pub fn rows(component: &Component, effort: &Effort) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// What a chat call of so many bytes takes `MlflowLogger`, in microseconds of CPU.
+pub fn mlflow_logger(uri: &str, bytes: usize, effort: &Effort) -> Result<f64> {
+    let mut logger = MlflowLogger::start(&Python::with_litellm()?, uri, true)?;
+    let calls = if effort.quick { 16 } else { 128 };
+    let mut best = Best::NONE;
+    for round in 0..3 {
+        let id = |n: usize| format!("alone {round} {n}");
+        let begin = |n: usize| now() - (n as i64 + 1) * 1_000_000_000;
+        let call = chat_of(bytes);
+        let made: Vec<_> = (0..calls).map(|n| call(&id(n), begin(n))).collect();
+        let taken = logger.log(&made)?;
+        // The first round does not count.
+        if round > 0 {
+            best.add(taken, calls);
+        }
+    }
+    Ok(best.cpu)
+}
+
 /// Has the peers log in turns. The first round does not count: connections open, caches fill.
 fn compare(
     peers: &mut [Box<dyn Peer>; 6],

@@ -1,7 +1,9 @@
 //! What the filter costs stock Envoy, against none in the same process.
 //!
-//! Two listeners lead to the same provider, one of them through the filter, and are measured in turns: calls a second and Envoy's
-//! own CPU with `wrk`, at sixteen connections and bodies of 1 KB; and the first byte of a stream.
+//! Two listeners lead to the same provider, one of them through the filter, and are measured in turns: calls a second with `wrk`,
+//! at sixteen connections and bodies of 1 KB; the first byte of a stream; and Envoy's own CPU.
+
+mod cpu;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -18,6 +20,7 @@ use mock_provider::Provider;
 use serde_json::json;
 use tokio::runtime::Builder;
 
+use crate::gateway::client::Way;
 use crate::row::{Group, Row};
 use crate::{Effort, median, micros};
 
@@ -55,12 +58,14 @@ pub fn rows(effort: &Effort) -> Result<Vec<Row>> {
         }
     }
     let [logged, called] = ["logged", "calls"].map(|name| envoy.metric(name));
+    let [filter, plain] = ways.map(|address| Way::new(address, "/openai"));
+    let cpu = cpu::rows(&python, &around, &envoy, [&filter, &plain], effort)?;
     let row = |what, unit, [filter, plain]: [Vec<f64>; 2]| {
         let sides = [("filter", median(filter)), ("no filter", median(plain))];
         let [filter, plain] = sides;
         Row::new(Group::Envoy, what, unit, filter, plain)
     };
-    Ok(vec![
+    let load = [
         row("answers, 16 connections, bodies of 1 KB", "calls/s", rates),
         row("first byte of a stream", "µs", firsts),
         Row::new(
@@ -70,7 +75,8 @@ pub fn rows(effort: &Effort) -> Result<Vec<Row>> {
             ("logged", logged? as f64),
             ("passed through the filter", called? as f64),
         ),
-    ])
+    ];
+    Ok(load.into_iter().chain(cpu).collect())
 }
 
 /// The example's listener, and one beside it without the filter.
