@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
 use super::budget::{Budget, Weight};
 use super::letters::Letters;
@@ -30,6 +31,12 @@ use refused::Refused;
 
 /// How long a worker waits after a call that could not be read.
 const UNREADABLE: Duration = Duration::from_secs(1);
+
+/// So many calls are more than one worker takes while another wakes up.
+pub(super) const MANY: usize = 64;
+/// Where calls follow each other within that time, a worker looks for the next after it, by itself: to be woken for each costs
+/// who hands it over more than all else.
+const LINGER: Duration = Duration::from_millis(50);
 
 /// The queue between the request path and the workers.
 pub(super) struct Backlog {
@@ -55,13 +62,20 @@ struct Waiting {
     unwritten: bool,
     /// Calls that are being written, and will be back.
     away: usize,
+    /// Something may be here, or on the disk, that no worker has looked at.
+    some: bool,
+    /// A worker is about to look, and does nothing before that takes long.
+    expected: bool,
+    /// When a call was taken last, and whether soon after another.
+    last: Option<Instant>,
+    soon: bool,
 }
 
 /// What a worker takes.
 enum Next {
     Here(Box<Record>),
     OnDisk(Ticket),
-    Nothing,
+    Nothing { lingers: bool },
     End,
 }
 
@@ -155,8 +169,29 @@ impl Backlog {
                 waiting.calls.push_back(record);
             }
         }
+        waiting.some = true;
+        let nobody_looks = !std::mem::replace(&mut waiting.expected, true);
+        let many = waiting.calls.len() >= MANY;
         drop(waiting);
-        self.more.notify_one();
+        if nobody_looks || many {
+            self.wake();
+        }
+    }
+
+    /// Wakes the worker that waits for the shortest time: what comes now and then is one worker's, and so one batch.
+    fn wake(&self) {
+        self.more.notify_last();
+    }
+
+    /// A worker goes about something that may take long: what waits is another's.
+    pub fn leave_to_others(&self) {
+        let mut waiting = self.lock();
+        let some = waiting.some;
+        waiting.expected = some;
+        drop(waiting);
+        if some {
+            self.wake();
+        }
     }
 
     /// Writes down a call that has just ended.
@@ -237,7 +272,9 @@ impl Backlog {
                         }
                     }
                 }
-                Next::Nothing => more.await,
+                Next::Nothing { lingers: false } => more.await,
+                // Either way there may be something.
+                Next::Nothing { lingers: true } => drop(timeout(LINGER, more).await),
                 Next::End => return None,
             }
         }
@@ -261,18 +298,27 @@ impl Backlog {
             None => match waiting.calls.pop_front() {
                 Some(record) => Next::Here(Box::new(record)),
                 None if waiting.closed && waiting.away == 0 => Next::End,
-                None => Next::Nothing,
+                None => Next::Nothing {
+                    lingers: std::mem::take(&mut waiting.soon),
+                },
             },
         };
-        // One notification may stand for several calls. What more there is on the disk is not known here.
-        let may_be_more = match next {
-            Next::Here(_) => self.disk.is_some() || !waiting.calls.is_empty(),
+        let more = match next {
+            Next::Here(_) => waiting.calls.len() >= MANY,
+            // How much more there is on the disk is not known here.
             Next::OnDisk(_) => true,
-            Next::Nothing | Next::End => false,
+            Next::Nothing { lingers } => {
+                (waiting.some, waiting.expected) = (false, lingers);
+                return next;
+            }
+            Next::End => return next,
         };
+        let now = Instant::now();
+        let last = waiting.last.replace(now);
+        waiting.soon = last.is_some_and(|last| now - last < LINGER);
         drop(waiting);
-        if may_be_more {
-            self.more.notify_one();
+        if more {
+            self.wake();
         }
         next
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, MANY};
 use super::metrics::{Fate, Metrics};
 use super::record::Record;
 use super::sink::{Sink, Sinks};
@@ -50,6 +50,8 @@ pub(super) struct Worker<F: Sinks> {
     traps: u32,
     /// Calls that may be what makes instances trap, or the server fail.
     suspects: Suspects,
+    /// Calls that were taken since the last flush.
+    in_a_row: usize,
     /// When it was last seen to that what is held is on the disk.
     saved: Instant,
     /// Calls that are owed no more.
@@ -95,6 +97,7 @@ impl<F: Sinks> Worker<F> {
             full: false,
             traps: 0,
             suspects: Suspects::default(),
+            in_a_row: 0,
             saved: Instant::now(),
             done: Vec::new(),
             obstacle: None,
@@ -109,10 +112,12 @@ impl<F: Sinks> Worker<F> {
             self.since.store(oldest, Relaxed);
             match self.next().await {
                 Next::Log(record) => {
+                    self.in_a_row += 1;
                     self.held.add(*record);
                     self.log_held().await;
                 }
                 Next::Flush => {
+                    self.in_a_row = 0;
                     self.flush(FlushMode::Due).await;
                     self.log_held().await;
                 }
@@ -161,13 +166,19 @@ impl<F: Sinks> Worker<F> {
     async fn next(&mut self) -> Next {
         let wake = self.wake().await;
         let has_room = !self.full && self.held.bytes() < self.most();
+        if !has_room {
+            self.backlog.leave_to_others();
+        }
+        // What waits goes with what is about to be sent, within bounds.
+        let is_due = wake.is_some_and(|wake| wake <= Instant::now());
+        let takes = has_room && !(is_due && self.in_a_row >= MANY);
         let saves = self.backlog.is_spooled() && !self.held.is_empty();
         tokio::select! {
             biased;
             Ok(()) = self.settings.changed() => Next::Configure,
             () = sleep_until(self.saved + LONG), if saves => Next::Save,
+            record = self.backlog.take(), if takes => record.map_or(Next::End, |record| Next::Log(Box::new(record))),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Next::Flush,
-            record = self.backlog.take(), if has_room => record.map_or(Next::End, |record| Next::Log(Box::new(record))),
             // No room, and nothing to wait for.
             () = tokio::time::sleep(LONG), if !has_room && wake.is_none() => Next::Flush,
         }
@@ -229,6 +240,7 @@ impl<F: Sinks> Worker<F> {
     }
 
     async fn flush(&mut self, mode: FlushMode) {
+        self.backlog.leave_to_others();
         let began = Instant::now();
         match self.sink.flush(mode).await {
             Ok(report) => self.apply(report),

@@ -9,6 +9,8 @@ use crate::gateway::record::Record;
 impl Backlog {
     /// What has to be done at intervals, by somebody who may wait for a disk.
     pub fn keep(&self) {
+        // A worker may not be back from the plugin as soon as it should.
+        self.leave_to_others();
         if let Some(told) = self.lost.rest() {
             self.tell_lost(told);
         }

@@ -105,12 +105,16 @@ async fn a_closed_one_is_emptied_and_ends() {
 }
 
 #[tokio::test]
-async fn every_call_wakes_somebody() {
+async fn whoever_takes_no_more_wakes_another() {
     let backlog = backlog(1000);
     let taking: Vec<_> = (0..3)
         .map(|_| {
             let backlog = backlog.clone();
-            tokio::spawn(async move { backlog.take().await.map(|record| record.start.key) })
+            tokio::spawn(async move {
+                let record = backlog.take().await;
+                backlog.leave_to_others();
+                record.map(|record| record.start.key)
+            })
         })
         .collect();
     tokio::task::yield_now().await;
@@ -123,4 +127,59 @@ async fn every_call_wakes_somebody() {
     }
     taken.sort_unstable();
     assert_eq!(taken, [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn many_calls_wake_all() {
+    let backlog = backlog(1000);
+    let taking: Vec<_> = (0..3)
+        .map(|_| {
+            let backlog = backlog.clone();
+            tokio::spawn(async move { backlog.take().await.is_some() })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    for key in 0..MANY as u64 + 2 {
+        push(&backlog, key, 1);
+    }
+    for task in taking {
+        assert!(task.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn where_calls_follow_each_other_a_worker_looks_by_itself_for_a_while() {
+    let backlog = backlog(1000);
+    let taken = Arc::<AtomicU64>::default();
+    let taking = {
+        let (backlog, taken) = (backlog.clone(), taken.clone());
+        tokio::spawn(async move {
+            while backlog.take().await.is_some() {
+                taken.fetch_add(1, Relaxed);
+            }
+        })
+    };
+    let mut pushed = 0;
+    let mut push_one = async || {
+        push(&backlog, pushed, 1);
+        pushed += 1;
+        until(|| taken.load(Relaxed) == pushed).await;
+    };
+    push_one().await;
+    assert!(!backlog.lock().expected, "one call is no sequence");
+    // On a busy machine the next may not come soon enough.
+    while !backlog.lock().expected {
+        push_one().await;
+    }
+    push_one().await;
+    until(|| !backlog.lock().expected).await;
+    push_one().await;
+    backlog.close();
+    taking.await.unwrap();
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
