@@ -27,6 +27,7 @@
     )
 )]
 
+mod bytes;
 pub mod call;
 mod chunks;
 pub mod credentials;

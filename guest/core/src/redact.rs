@@ -20,6 +20,8 @@ use std::ops::Range;
 
 use regex_lite::Regex;
 
+use crate::bytes;
+
 pub use names::{Sensitivity, sensitivity};
 
 /// What takes a secret's place.
@@ -76,7 +78,7 @@ impl Detectors {
         !self.patterns.is_empty()
             || (self.has_numbers() && bytes.iter().any(u8::is_ascii_digit))
             || (self.email && memchr::memchr(b'@', bytes).is_some())
-            || memchr::memchr(b'\\', bytes).is_some()
+            || bytes::has(escaped.as_bytes(), b'\\')
             || (self.secrets && scan::suspects(bytes))
     }
 

@@ -4,6 +4,7 @@
 //! surrogate escapes that stand alone.
 
 use super::marks::Marker;
+use crate::bytes;
 
 /// Where and why a text is not JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,20 +132,28 @@ fn string(text: &[u8], quote: usize) -> Result<usize, Fault> {
 /// The first position from `at` of what ends a string's plain run: a quote, a backslash, a control character or the
 /// text's end.
 ///
-/// Looks at eight bytes at once, with "Determine if a word has a byte less than n" of Sean Eron Anderson's "Bit
-/// Twiddling Hacks": the lowest bit that is set is right, whatever is set above it.
-fn plain_end(text: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGHS;
-    let is = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+/// Looks at eight bytes at once.
+#[inline(always)]
+pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
     while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        let word = u64::from_le_bytes(*word);
-        let found = is(word, b'"') | is(word, b'\\') | below(word, 0x20);
+        let found = plain_ends(u64::from_le_bytes(*word));
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
         at += 8;
+    }
+    last_plain_end(text, at)
+}
+
+/// The same where less than a word is left.
+fn last_plain_end(text: &[u8], mut at: usize) -> usize {
+    if let Some(last) = text.last_chunk()
+        && at < text.len()
+    {
+        // Without what was looked at before: the control characters that take its place stand after the end.
+        let seen = at + 8 - text.len();
+        let found = plain_ends(u64::from_le_bytes(*last) >> (8 * seen));
+        return at + (found.trailing_zeros() / 8) as usize;
     }
     while !matches!(byte(text, at), b'"' | b'\\' | 0..=0x1f) {
         at += 1;
@@ -152,9 +161,20 @@ fn plain_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// The bytes of a word that end a plain run have their highest bit set, with "Determine if a word has a byte less than n" of Sean
+/// Eron Anderson's "Bit Twiddling Hacks": the lowest bit that is set is right, whatever is set above it.
+fn plain_ends(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGHS;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    is(b'"') | is(b'\\') | below(word, 0x20)
+}
+
 /// Whether a string stands between its quotes as it is: it has no escapes.
+#[inline(always)]
 pub(super) fn is_plain(text: &str) -> bool {
-    plain_end(text.as_bytes(), 0) == text.len()
+    !bytes::has(text.as_bytes(), b'\\')
 }
 
 fn escape(text: &[u8], backslash: usize) -> Result<usize, Fault> {

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
+use super::scan::{is_plain, plain_end};
+
 /// The text that stands escaped between two quotes. Surrogates that stand alone become U+FFFD.
 pub fn unescape(escaped: &str) -> Cow<'_, str> {
-    let Some(first) = memchr::memchr(b'\\', escaped.as_bytes()) else {
+    if is_plain(escaped) {
         return Cow::Borrowed(escaped);
-    };
+    }
     let mut text = String::with_capacity(escaped.len());
     let mut rest = escaped;
-    let mut next = Some(first);
+    let mut next = memchr::memchr(b'\\', rest.as_bytes());
     while let Some(at) = next {
         let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
         text.push_str(before);
@@ -61,6 +63,9 @@ fn code_unit(from: &str) -> Option<u32> {
 
 /// The same escapes with U+FFFD for every surrogate that stands alone; None if none does.
 pub(super) fn without_lone_surrogates(escaped: &str) -> Option<String> {
+    if is_plain(escaped) {
+        return None;
+    }
     let mut repaired = String::new();
     let (mut copied, mut at) = (0, 0);
     while let Some(found) = memchr::memchr(b'\\', escaped.as_bytes().get(at..)?) {
@@ -88,16 +93,19 @@ pub fn write_str(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut copied = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
+    loop {
+        let at = plain_end(bytes, copied);
+        out.extend_from_slice(bytes.get(copied..at).unwrap_or_default());
+        let Some(&byte) = bytes.get(at) else {
+            break;
+        };
         let short = match byte {
             b'"' | b'\\' => byte,
             b'\n' => b'n',
             b'\t' => b't',
             b'\r' => b'r',
-            0..=0x1f => 0,
-            _ => continue,
+            _ => 0,
         };
-        out.extend_from_slice(bytes.get(copied..at).unwrap_or_default());
         copied = at + 1;
         if short == 0 {
             let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
@@ -106,7 +114,6 @@ pub fn write_str(text: &str, out: &mut Vec<u8>) {
             out.extend_from_slice(&[b'\\', short]);
         }
     }
-    out.extend_from_slice(bytes.get(copied..).unwrap_or_default());
     out.push(b'"');
 }
 

@@ -11,6 +11,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac_sha256::Hash;
 
+use crate::bytes;
 use crate::id;
 use crate::json::{Place, Raw, unescape};
 
@@ -152,7 +153,9 @@ fn beside(place: &Place<'_, '_>) -> Option<Cow<'static, str>> {
 
 /// Whether a text may hold a `data:` URL: quick.
 pub(super) fn may_embed(text: &str) -> bool {
-    text.len() > MARK.len() + 4 && memchr::memmem::find(text.as_bytes(), MARK.as_bytes()).is_some()
+    text.len() > MARK.len() + 4
+        && bytes::has(text.as_bytes(), b';')
+        && memchr::memmem::find(text.as_bytes(), MARK.as_bytes()).is_some()
 }
 
 /// The text with `data:` URLs described; None if it has none.
