@@ -11,6 +11,7 @@ mod envoy;
 mod gateway;
 mod growth;
 mod hooks;
+mod machine;
 mod native;
 mod peers;
 mod row;
@@ -26,8 +27,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Parser;
 use e2e::Step;
+use serde_json::json;
 
 use component::Component;
+use machine::Machine;
 use row::Group;
 
 #[global_allocator]
@@ -80,6 +83,7 @@ fn main() -> Result<()> {
         rounds: if arguments.quick { 2 } else { 9 },
         quick: arguments.quick,
     };
+    let machine = Machine::here(arguments.quick);
     let component = Component::load(&arguments.plugin)?;
     let mut rows = Vec::new();
     for group in &arguments.only {
@@ -95,8 +99,9 @@ fn main() -> Result<()> {
             Group::Envoy => envoy::rows(&effort),
         })?);
     }
-    let json = serde_json::to_string_pretty(&rows)?;
-    let table = table::markdown(&rows);
+    let json = json!({"machine": machine, "rows": rows});
+    let json = serde_json::to_string_pretty(&json)?;
+    let table = format!("{machine}\n\n{}", table::markdown(&rows));
     if let Some(path) = &arguments.out {
         let as_json = path
             .extension()
