@@ -62,7 +62,7 @@ impl Engine {
         let mut config = Config::new();
         config
             .epoch_interruption(true)
-            // Hooks are called one at a time; what it takes to have several under way costs each of them a microsecond.
+            // Hooks are called one at a time, whatever else wasmtime is built for.
             .concurrency_support(false)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(&limits)));
         if cache == CodeCache::User {
