@@ -89,6 +89,20 @@ fn the_innocent_arrive_and_the_guilty_alone_are_given_back() {
     }
 }
 
+/// As after an outage, when much waits and hardly a batch is free of calls that the server fails over.
+#[test]
+fn a_backlog_arrives_though_each_of_its_batches_fails() {
+    // What the server says of itself, and not of its settings.
+    let fails = |name: &str| ["500", "502", "reset"].contains(&name);
+    for (name, fault) in faults().into_iter().filter(|(name, _)| fails(name)) {
+        let (delivered, returned, took) = play(&fault, 5000, 100, json!({}));
+        assert_eq!(delivered.len(), 4950, "{name}");
+        assert!(took < Duration::from_secs(600), "{name}: {took:?}");
+        let innocent = returned.iter().filter(|key| *key % 100 != 99);
+        assert_eq!(innocent.count(), 0, "{name}");
+    }
+}
+
 #[test]
 fn a_server_that_is_too_slow_for_a_batch_gets_smaller_ones() {
     let mut logger = logger(json!({"batch_max_spans": 64, "timeout_ms": 3000}));

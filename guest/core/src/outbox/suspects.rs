@@ -2,8 +2,8 @@
 //! worker that crashes over one.
 //!
 //! Such a batch goes behind all others. Where others pass it is split at once, and again, until the reason stands alone;
-//! the server is left alone for no more than a moment each time. Where nothing has passed since, all may be in vain: a
-//! batch gets some attempts, and then a few calls are tried alone. If one of those passes, the rest is split.
+//! the server is left alone for no more than a moment each time. Where nothing has passed since, all may be in vain: after
+//! some attempts, of one batch or of several, a few calls are tried alone. If one of those passes, the rest is split.
 
 use std::time::Duration;
 
@@ -50,8 +50,9 @@ impl Outbox {
         let half = batch.spans.len() / 2;
         let parts = match others_pass {
             true => batch.split_at(half),
-            false if batch.attempts < attempts => None,
+            false if batch.attempts < attempts && server.failed_in_a_row <= attempts => None,
             false if probes < PROBES => batch.split_at(1),
+            false if batch.attempts < attempts => None,
             false if faulty => batch.split_at(half),
             false => None,
         };
