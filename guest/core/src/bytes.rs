@@ -22,11 +22,21 @@ pub fn has(bytes: &[u8], byte: u8) -> bool {
     at(0) || at(1) || at(2)
 }
 
-/// "Determine if a word has a byte equal to n" of Sean Eron Anderson's "Bit Twiddling Hacks".
 fn word_has(word: u64, byte: u8) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    let differing = word ^ (ONES * u64::from(byte));
-    differing.wrapping_sub(ONES) & !differing & (ONES << 7) != 0
+    equal(word, byte) != 0
+}
+
+const ONES: u64 = u64::MAX / 255;
+
+/// The bytes of a word that are this one have their highest bit set; see [`below`].
+pub fn equal(word: u64, byte: u8) -> u64 {
+    below(word ^ (ONES * u64::from(byte)), 1)
+}
+
+/// The bytes of a word that are less than this have their highest bit set, with "Determine if a word has a byte less than n" of
+/// Sean Eron Anderson's "Bit Twiddling Hacks": the lowest bit that is set is right, whatever is set above it.
+pub fn below(word: u64, bound: u64) -> u64 {
+    word.wrapping_sub(ONES * bound) & !word & (ONES << 7)
 }
 
 #[cfg(test)]

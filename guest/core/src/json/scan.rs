@@ -161,14 +161,9 @@ fn last_plain_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The bytes of a word that end a plain run have their highest bit set, with "Determine if a word has a byte less than n" of Sean
-/// Eron Anderson's "Bit Twiddling Hacks": the lowest bit that is set is right, whatever is set above it.
+/// The bytes of a word that end a plain run have their highest bit set; see [`bytes::below`].
 fn plain_ends(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGHS;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    is(b'"') | is(b'\\') | below(word, 0x20)
+    bytes::equal(word, b'"') | bytes::equal(word, b'\\') | bytes::below(word, 0x20)
 }
 
 /// Whether a string stands between its quotes as it is: it has no escapes.
