@@ -30,7 +30,7 @@ fn away(mlflow: &Mlflow) -> Result<Proxy> {
 }
 
 /// A stage whose spool is on a disk of its own. None: nobody may mount one here, which is said.
-fn stage_with_disk(name: &str, proxy: &Proxy) -> Result<Option<Stage>> {
+pub fn stage_with_disk(name: &str, proxy: &Proxy) -> Result<Option<Stage>> {
     let stage = Stage::new(&proxy.url(), name, "drain_timeout_ms = 300", SOON)?.with_spool(ROOMY);
     fs::create_dir(stage.spool())?;
     let disk = Disk::mount(&stage.spool(), SMALL)?;

@@ -9,7 +9,7 @@ use e2e::Mlflow;
 use e2e::faults::{Fault, Proxy};
 use serde_json::Value;
 
-use crate::mount::Disk;
+use crate::disk::stage_with_disk;
 use crate::play::{Running, SOON, Stage, Stored, eventually, marker};
 
 const CALLS: usize = 400;
@@ -85,13 +85,9 @@ fn dead_letters_on_a_full_disk() -> Result<()> {
     let name = "poison-full";
     let mlflow = Mlflow::shared()?;
     let (proxy, poison) = refusing(mlflow, name)?;
-    let stage = Stage::new(&proxy.url(), name, "", SOON)?.with_spool(64 << 20);
-    fs::create_dir(stage.spool())?;
-    let Some(disk) = Disk::mount(&stage.spool(), 2048)? else {
-        println!("count: {name}: not run, as this user may not mount a disk");
+    let Some(mut stage) = stage_with_disk(name, &proxy)? else {
         return Ok(());
     };
-    let mut stage = stage.on(disk);
     let gateway = stage.start()?;
     stage.disk()?.fill()?;
     let mut sent = gateway.calls(name, CALLS)?;

@@ -94,7 +94,7 @@ pub fn rows(component: &Component, effort: &Effort) -> Result<Vec<Row>> {
         Box::new(MlflowLogger::start(&python, &uri, false)?),
         Box::new(Exporter::new(&uri)?),
     ];
-    let calls = if effort.quick { 16 } else { 128 };
+    let calls = calls(effort);
     let rounds = if effort.quick { 1 } else { 3 };
     let mut rows = Vec::new();
     for (what, call) in [
@@ -115,13 +115,10 @@ pub fn rows(component: &Component, effort: &Effort) -> Result<Vec<Row>> {
 /// What a chat call of so many bytes takes `MlflowLogger`, in microseconds of CPU.
 pub fn mlflow_logger(uri: &str, bytes: usize, effort: &Effort) -> Result<f64> {
     let mut logger = MlflowLogger::start(&Python::with_litellm()?, uri, true)?;
-    let calls = if effort.quick { 16 } else { 128 };
+    let calls = calls(effort);
     let mut best = Best::NONE;
     for round in 0..3 {
-        let id = |n: usize| format!("alone {round} {n}");
-        let begin = |n: usize| now() - (n as i64 + 1) * 1_000_000_000;
-        let call = chat_of(bytes);
-        let made: Vec<_> = (0..calls).map(|n| call(&id(n), begin(n))).collect();
+        let made = made(&format!("alone {round}"), calls, &chat_of(bytes));
         let taken = logger.log(&made)?;
         // The first round does not count.
         if round > 0 {
@@ -129,6 +126,18 @@ pub fn mlflow_logger(uri: &str, bytes: usize, effort: &Effort) -> Result<f64> {
         }
     }
     Ok(best.cpu)
+}
+
+/// How many calls are logged at a time.
+fn calls(effort: &Effort) -> usize {
+    if effort.quick { 16 } else { 128 }
+}
+
+/// So many calls with ids of their own, a second apart.
+fn made(id: &str, calls: usize, call: &dyn Fn(&str, i64) -> Call) -> Vec<Call> {
+    let begin = |n: usize| now() - (n as i64 + 1) * 1_000_000_000;
+    let calls = (0..calls).map(|n| call(&format!("{id} {n}"), begin(n)));
+    calls.collect()
 }
 
 /// Has the peers log in turns. The first round does not count: connections open, caches fill.
@@ -144,9 +153,7 @@ fn compare(
         for turn in 0..peers.len() {
             let which = (round + turn) % peers.len();
             // Each call is logged once: MLflow has less to do where it knows it.
-            let id = |n: usize| format!("{what} {which} {round} {n}");
-            let begin = |n: usize| now() - (n as i64 + 1) * 1_000_000_000;
-            let made: Vec<_> = (0..calls).map(|n| call(&id(n), begin(n))).collect();
+            let made = made(&format!("{what} {which} {round}"), calls, call);
             let taken = peers[which].log(&made)?;
             if round > 0 {
                 best[which].add(taken, calls);
