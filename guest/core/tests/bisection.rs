@@ -3,11 +3,12 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use logger_core::FlushMode;
+use logger_core::event::Hook;
 use logger_core::transport::TransportError;
+use logger_core::{FlushMode, Logger};
 use serde_json::json;
 use support::*;
 
@@ -25,65 +26,93 @@ fn faults() -> [(&'static str, Answer); 5] {
     ]
 }
 
-/// Logs so many calls, each so manieth of which meets the fault, as a host does that logs again what it is given back, for so
-/// long. What was delivered, what was given back, and how long it took until all good ones were delivered.
-fn play(
-    fault: &Answer,
-    calls: u64,
-    every: u64,
-    settings: serde_json::Value,
-) -> (BTreeSet<u64>, BTreeSet<u64>, Duration) {
-    let mut logger = logger(settings);
-    let is_bad = |key: u64| key % every == every - 1;
-    for key in 0..calls {
-        success(&mut logger, key, &key.to_string());
+/// Calls on their way to a server, from a host that logs again what it is given back.
+struct Play {
+    logger: Logger,
+    now: Duration,
+    delivered: BTreeSet<u64>,
+    returned: BTreeSet<u64>,
+    refused: BTreeMap<u64, (Duration, String)>,
+    requests: usize,
+}
+
+impl Play {
+    fn new(settings: serde_json::Value) -> Self {
+        Self {
+            logger: logger(settings),
+            now: NOW,
+            delivered: BTreeSet::new(),
+            returned: BTreeSet::new(),
+            refused: BTreeMap::new(),
+            requests: 0,
+        }
     }
-    let good = (0..calls).filter(|key| !is_bad(*key)).count();
-    let (mut delivered, mut returned) = (BTreeSet::new(), BTreeSet::new());
-    let mut now = NOW;
-    while delivered.len() < good && now < NOW + Duration::from_secs(3600) {
-        let report = flush_at(&mut logger, now, FlushMode::All, |request| {
+
+    fn log(&mut self, key: u64) {
+        let payload = payload(&key.to_string()).to_string();
+        let event = event(Hook::Success, key, &payload);
+        self.logger.log(self.now, &event).unwrap();
+    }
+
+    /// Sends what is due to a server that is asked of the calls of each request, and waits until there is more.
+    fn go_on(&mut self, mut server: impl FnMut(&[u64]) -> Answer) {
+        let requests = &mut self.requests;
+        let report = flush_at(&mut self.logger, self.now, FlushMode::All, |request| {
             let ids = spans_of(request).into_iter().map(|span| {
                 let id = attribute(&span, "litellm_call_id").unwrap();
                 id.as_str().unwrap().parse().unwrap()
             });
-            let ids: Vec<u64> = ids.collect();
-            if ids.iter().any(|key| is_bad(*key)) {
+            *requests += 1;
+            server(&ids.collect::<Vec<u64>>())
+        });
+        self.delivered.extend(keys(&report));
+        for refusal in &report.refused {
+            let told = (self.now - NOW, refusal.reason.clone());
+            let keys = refusal.keys.iter();
+            self.refused.extend(keys.map(|key| (*key, told.clone())));
+        }
+        for given_back in &report.returned {
+            self.returned.extend(&given_back.keys);
+            given_back.keys.iter().for_each(|key| self.log(*key));
+        }
+        let wake = self.logger.next_wake(self.now).unwrap_or_default();
+        self.now += wake.max(Duration::from_millis(20));
+    }
+}
+
+/// Logs so many calls, each so manieth of which meets the fault, and nothing more, until all good ones are delivered.
+fn play(fault: &Answer, calls: u64, every: u64, settings: serde_json::Value) -> Play {
+    let mut play = Play::new(settings);
+    let is_bad = |key: u64| key % every == every - 1;
+    (0..calls).for_each(|key| play.log(key));
+    let good = (0..calls).filter(|key| !is_bad(*key)).count();
+    while play.delivered.len() < good && play.now < NOW + Duration::from_secs(3600) {
+        play.go_on(|keys| {
+            if keys.iter().any(|key| is_bad(*key)) {
                 fault.clone()
             } else {
                 answer(200, "")
             }
         });
-        delivered.extend(keys(&report));
-        for given_back in &report.returned {
-            returned.extend(&given_back.keys);
-            for key in &given_back.keys {
-                success(&mut logger, *key, &key.to_string());
-            }
-        }
-        now += logger
-            .next_wake(now)
-            .unwrap_or_default()
-            .max(Duration::from_millis(20));
     }
-    (delivered, returned, now - NOW)
+    assert_eq!(play.delivered.len(), good);
+    let innocent = play.refused.keys().find(|key| !is_bad(**key));
+    assert_eq!(innocent, None);
+    play
 }
 
 #[test]
-fn the_innocent_arrive_and_the_guilty_alone_are_given_back() {
+fn the_innocent_arrive_and_none_of_them_is_given_back() {
     for (name, fault) in faults() {
         for every in [10, 100, 300] {
-            let (delivered, returned, took) = play(&fault, 300, every, json!({}));
-            assert_eq!(
-                delivered.len() as u64,
-                300 - 300 / every,
-                "{name} 1:{every}"
-            );
+            let played = play(&fault, 300, every, json!({}));
+            let took = played.now - NOW;
             assert!(
                 took < Duration::from_secs(240),
                 "{name} 1:{every}: {took:?}"
             );
-            let innocent = returned.iter().filter(|key| *key % every != every - 1);
+            let innocent = played.returned.iter();
+            let innocent = innocent.filter(|key| *key % every != every - 1);
             assert_eq!(innocent.count(), 0, "{name} 1:{every}");
         }
     }
@@ -92,14 +121,86 @@ fn the_innocent_arrive_and_the_guilty_alone_are_given_back() {
 /// As after an outage, when much waits and hardly a batch is free of calls that the server fails over.
 #[test]
 fn a_backlog_arrives_though_each_of_its_batches_fails() {
-    // What the server says of itself, and not of its settings.
-    let fails = |name: &str| ["500", "502", "reset"].contains(&name);
-    for (name, fault) in faults().into_iter().filter(|(name, _)| fails(name)) {
-        let (delivered, returned, took) = play(&fault, 5000, 100, json!({}));
-        assert_eq!(delivered.len(), 4950, "{name}");
-        assert!(took < Duration::from_secs(600), "{name}: {took:?}");
-        let innocent = returned.iter().filter(|key| *key % 100 != 99);
-        assert_eq!(innocent.count(), 0, "{name}");
+    for (name, fault) in faults() {
+        for patience in [300_000, 6000, 2000] {
+            let settings = json!({"retry_max_elapsed_ms": patience});
+            let played = play(&fault, 5000, 100, settings);
+            let took = played.now - NOW;
+            println!("{name} {patience}: {took:?} {} requests", played.requests);
+            assert!(
+                took < Duration::from_secs(600),
+                "{name} {patience}: {took:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_call_that_fails_alone_is_refused_as_others_pass() {
+    for (name, fault) in faults() {
+        for (patience, longest) in [(300_000, 900), (5000, 60)] {
+            let mut play = Play::new(json!({"retry_max_elapsed_ms": patience}));
+            let mut keys = 0..;
+            while play.refused.is_empty() && play.now < NOW + Duration::from_secs(3600) {
+                keys.by_ref().take(10).for_each(|key| play.log(key));
+                play.go_on(|keys| {
+                    if keys.contains(&25) {
+                        fault.clone()
+                    } else {
+                        answer(200, "")
+                    }
+                });
+                play.now += Duration::from_millis(500);
+            }
+            let refused: Vec<_> = play.refused.into_iter().collect();
+            let [(25, (took, reason))] = refused.as_slice() else {
+                panic!("{name} {patience}: {refused:?}");
+            };
+            assert!(reason.contains("while others were taken"), "{reason}");
+            let patience = Duration::from_millis(patience);
+            let longest = Duration::from_secs(longest);
+            assert!(
+                (patience..longest).contains(took),
+                "{name} {patience:?}: {took:?}"
+            );
+        }
+    }
+}
+
+/// What the server answers says nothing of the calls: whatever fails is tried again until it passes.
+#[test]
+fn a_server_that_fails_most_of_the_time_has_no_call_refused() {
+    for (name, fault) in faults() {
+        for (in_vain, patience) in [(50, 2000), (85, 2000), (85, 300_000)] {
+            let mut play = Play::new(json!({"retry_max_elapsed_ms": patience}));
+            let mut random = 7_u64;
+            let mut key = 0;
+            while play.delivered.len() < 400 && play.now < NOW + Duration::from_secs(7200) {
+                for _ in 0..4 {
+                    if key < 400 {
+                        play.log(key);
+                        key += 1;
+                    }
+                }
+                play.go_on(|_| {
+                    random = random
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
+                    if (random >> 33) % 100 < in_vain {
+                        fault.clone()
+                    } else {
+                        answer(200, "")
+                    }
+                });
+            }
+            assert_eq!(play.refused, BTreeMap::new(), "{name} {in_vain} %");
+            assert_eq!(play.delivered.len(), 400, "{name} {in_vain} %");
+            println!(
+                "{name} {in_vain} {patience}: {:?} {} requests",
+                play.now - NOW,
+                play.requests
+            );
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) struct Worker<F: Sinks> {
     full: bool,
     /// Flushes in a row that trapped.
     traps: u32,
-    /// Calls that may be what makes instances trap, or the server fail.
+    /// Calls that may be what makes instances trap.
     suspects: Suspects,
     /// Calls that were taken since the last flush.
     in_a_row: usize,

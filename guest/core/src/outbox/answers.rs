@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::verdict::{Verdict, too_slow, verdict};
+use super::verdict::{Blame, Verdict, too_slow, verdict};
 use super::{LaneId, Outbox, lookup};
 use crate::report::{Cause, Delivery, Refusal, Stats};
 use crate::settings::Protocol;
@@ -37,12 +37,12 @@ impl Outbox {
             }
             Err(lookup::Failure { obstacle, of_lane }) => {
                 stats.requests_failed += 1;
-                let backoff = if of_lane {
-                    &mut lane.backoff
+                if of_lane {
+                    lane.backoff
+                        .fail(now, obstacle, server.longest_wait(), &mut self.random);
                 } else {
-                    &mut server.backoff
-                };
-                backoff.fail(now, obstacle, &mut self.random);
+                    server.failed(now, obstacle, &mut self.random);
+                }
                 self.give_back_old(now, id, stats);
             }
         }
@@ -65,12 +65,12 @@ impl Outbox {
         let spans = batch.spans.len();
         match verdict(answer, &server.settings.server) {
             Verdict::Delivered => {
-                server.passed(now, spans);
+                server.passed(now, &batch);
                 lane.backoff.reset(now);
                 self.delivered(batch, stats);
             }
             Verdict::Refused(reason) => {
-                server.passed(now, spans);
+                server.passed(now, &batch);
                 lane.backoff.reset(now);
                 match batch.split_at(spans / 2) {
                     Some(halves) => lane.put_back(halves),
@@ -78,21 +78,23 @@ impl Outbox {
                 }
             }
             Verdict::PartlyRefused(reason) => {
-                server.passed(now, spans);
+                server.passed(now, &batch);
                 lane.backoff.reset(now);
                 self.refused(batch, &reason, stats);
             }
-            Verdict::Faulty(obstacle) => self.suspect(now, id, batch, obstacle, true, stats),
-            Verdict::Blocked(obstacle) => self.suspect(now, id, batch, obstacle, false, stats),
+            Verdict::InVain(obstacle, blame) => {
+                self.suspect(now, id, batch, obstacle, blame, stats)
+            }
             Verdict::Slow => {
                 let obstacle = too_slow(&server.settings, spans);
                 server.too_slow_for(spans);
                 if spans == 1 {
-                    return self.suspect(now, id, batch, obstacle, false, stats);
+                    return self.suspect(now, id, batch, obstacle, Blame::Way, stats);
                 }
                 stats.requests_failed += 1;
-                batch.tried(now, server.passed);
-                server.backoff.fail(now, obstacle, &mut self.random);
+                server.judged.failed(&batch);
+                batch.tried(now, server.judged);
+                server.failed(now, obstacle, &mut self.random);
                 match batch.split_at(spans / 2) {
                     Some(halves) => lane.put_back(halves),
                     None => lane.ready.push_front(batch),
@@ -101,16 +103,18 @@ impl Outbox {
             }
             Verdict::Later(obstacle) => {
                 stats.requests_failed += 1;
-                server.backoff.fail(now, obstacle, &mut self.random);
-                batch.tried(now, server.passed);
+                server.judged.failed(&batch);
+                batch.tried(now, server.judged);
+                server.failed(now, obstacle, &mut self.random);
                 lane.ready.push_front(batch);
                 self.give_back_old(now, id, stats);
             }
             Verdict::NoExperiment(obstacle) => {
                 stats.requests_failed += 1;
                 lane.lookup = lookup::Lookup::new(&lane.experiment, Protocol::Mlflow);
-                lane.backoff.fail(now, obstacle, &mut self.random);
-                batch.tried(now, server.passed);
+                lane.backoff
+                    .fail(now, obstacle, server.longest_wait(), &mut self.random);
+                batch.tried(now, server.judged);
                 lane.ready.push_front(batch);
                 self.give_back_old(now, id, stats);
             }
@@ -128,7 +132,7 @@ impl Outbox {
         }
     }
 
-    fn refused(&mut self, batch: Batch, reason: &str, stats: &mut Stats) {
+    pub(super) fn refused(&mut self, batch: Batch, reason: &str, stats: &mut Stats) {
         for span in batch.spans {
             self.release(span.held());
             stats.spans_refused += 1;

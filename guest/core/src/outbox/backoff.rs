@@ -7,8 +7,17 @@ use crate::report::Cause;
 
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(60);
+/// The longest where batches are given back soon, at least: each is to be tried more than once before.
+const SHORTEST_LONGEST: Duration = Duration::from_secs(2);
 /// What somebody has to mend is not mended within a second.
 const FIRST_MISCONFIGURED: Duration = Duration::from_secs(10);
+/// The first wait after a failure while others pass.
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// The longest wait where a batch is tried for so long.
+pub(super) fn longest(patience: Duration) -> Duration {
+    (patience / 4).clamp(SHORTEST_LONGEST, LONGEST)
+}
 
 /// Doubles with each failure in a row, with jitter, or as long as the server asked for.
 ///
@@ -23,7 +32,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub fn fail(&mut self, now: Duration, obstacle: Obstacle, random: &mut u64) {
+    pub fn fail(&mut self, now: Duration, obstacle: Obstacle, longest: Duration, random: &mut u64) {
         let first = match obstacle.cause {
             Cause::Misconfigured => FIRST_MISCONFIGURED,
             Cause::Unreachable | Cause::Unavailable => FIRST,
@@ -31,19 +40,21 @@ impl Backoff {
         let share = share(random);
         let waiting = !self.wait(now).is_zero();
         let failures = self.failures - u32::from(waiting && self.failures > 0);
-        let exponential = doubled(first, failures).mul_f64(share);
+        let exponential = doubled(first, failures).min(longest).mul_f64(share);
         let asked = obstacle.retry_after;
         // Zero is no leave to ask in a loop.
-        let wait = asked.map_or(exponential, |asked| asked.max(first.mul_f64(share)));
+        let wait = asked.map_or(exponential, |asked| {
+            asked.max(first.min(longest).mul_f64(share))
+        });
         self.failures = failures.saturating_add(1);
         self.until = self.until.max(now + wait);
         self.obstacle = Some(obstacle);
     }
 
-    /// A request failed while others pass: it may be the request's own fault. The server is left alone for a
-    /// moment, however often that happens.
-    pub fn pause(&mut self, now: Duration, obstacle: Obstacle, random: &mut u64) {
-        let moment = FIRST.mul_f64(share(random));
+    /// A request failed while others pass, and so many have in a row: it may be the request's own fault. The server
+    /// is left alone for a moment.
+    pub fn pause(&mut self, now: Duration, obstacle: Obstacle, in_a_row: u32, random: &mut u64) {
+        let moment = doubled(MOMENT, in_a_row).min(FIRST).mul_f64(share(random));
         let asked = obstacle.retry_after.unwrap_or_default();
         self.until = self.until.max(now + asked.max(moment));
         self.obstacle = Some(obstacle);
@@ -76,8 +87,10 @@ impl Backoff {
 }
 
 /// How long a batch waits that was sent in vain so often, where others pass: its fault seldom passes soon.
-pub(super) fn of_batch(attempts: u32, random: &mut u64) -> Duration {
-    doubled(8 * FIRST, attempts).mul_f64(share(random))
+pub(super) fn of_batch(attempts: u32, longest: Duration, random: &mut u64) -> Duration {
+    doubled(8 * FIRST, attempts)
+        .min(longest)
+        .mul_f64(share(random))
 }
 
 fn doubled(first: Duration, times: u32) -> Duration {

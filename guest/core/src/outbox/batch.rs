@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::judged::Judged;
 use super::lane::Span;
 use super::verdict::Obstacle;
 use crate::id::TraceId;
+
+/// A call that fails so often by chance with a probability of no more than this is to blame itself.
+const BY_CHANCE: f64 = 1e-6;
 
 /// Spans that go out as one request.
 #[derive(Debug)]
@@ -17,8 +21,12 @@ pub(super) struct Batch {
     pub first_tried: Option<Duration>,
     /// It is a part of one that failed: what is wrong may be in it.
     pub suspect: bool,
-    /// How many batches had passed when it, or what it is a part of, first failed.
-    seen_passing: Option<u64>,
+    /// Others have passed since it, or what it is a part of, first failed.
+    others_passed: bool,
+    /// What the server had judged when it last failed.
+    seen: Option<Judged>,
+    /// How likely it is that it has failed by chance so often.
+    chance: f64,
     /// It waits alone, for what is wrong with it and not with the server.
     pub waits: Option<(Duration, Obstacle)>,
 }
@@ -30,7 +38,9 @@ impl Batch {
             attempts: 0,
             first_tried: None,
             suspect: false,
-            seen_passing: None,
+            others_passed: false,
+            seen: None,
+            chance: 1.0,
             waits: None,
         }
     }
@@ -46,11 +56,34 @@ impl Batch {
         waits.map_or(Duration::ZERO, |(until, _)| until.saturating_sub(now))
     }
 
-    /// Notes that it was sent in vain, when so many others had passed. True: some have since it first was.
-    pub fn tried(&mut self, now: Duration, passing: u64) -> bool {
+    /// Whether it is one call that is sent alone, as it may be what is wrong.
+    pub fn is_alone(&self) -> bool {
+        self.suspect && self.spans.len() == 1
+    }
+
+    /// Whether it failed alone while others passed: what becomes of it is to be told by its own attempts.
+    pub fn is_on_trial(&self) -> bool {
+        self.is_alone() && self.waits.is_some()
+    }
+
+    /// Notes that it was sent in vain, when the server had judged so many. True: others have passed since it
+    /// first was.
+    pub fn tried(&mut self, now: Duration, judged: Judged) -> bool {
+        let (passed, chance) = judged.since(*self.seen.get_or_insert(judged));
         self.attempts += 1;
         self.first_tried.get_or_insert(now);
-        passing > *self.seen_passing.get_or_insert(passing)
+        self.others_passed |= passed;
+        self.chance *= chance;
+        self.seen = Some(judged);
+        self.waits = None;
+        self.others_passed
+    }
+
+    /// Whether a call that is sent alone has failed so long, and so often while others passed, that it is what is
+    /// wrong.
+    pub fn is_guilty(&self, now: Duration, patience: Duration) -> bool {
+        let tried = self.first_tried.unwrap_or(now);
+        self.is_alone() && self.chance <= BY_CHANCE && now.saturating_sub(tried) >= patience
     }
 
     /// The same as a suspect. Where others pass it has all its time again: it may not be to blame.
@@ -72,7 +105,8 @@ impl Batch {
         Some([first, second].map(|spans| Batch {
             first_tried: self.first_tried,
             suspect: self.suspect,
-            seen_passing: self.seen_passing,
+            others_passed: self.others_passed,
+            seen: self.seen,
             ..Batch::new(spans)
         }))
     }

@@ -148,15 +148,14 @@ impl Outbox {
                 self.release(assessment.held());
                 return self.refuse(vec![assessment.key], reason);
             }
-            Verdict::Faulty(obstacle)
-            | Verdict::Blocked(obstacle)
+            Verdict::InVain(obstacle, _)
             | Verdict::Later(obstacle)
             | Verdict::NoExperiment(obstacle) => obstacle,
             Verdict::Slow => too_slow(&server.settings, 1),
         };
         stats.requests_failed += 1;
         let reason = obstacle.reason.clone();
-        server.backoff.fail(now, obstacle, &mut self.random);
+        server.failed(now, obstacle, &mut self.random);
         if impatient(assessment.first_tried) {
             self.release(assessment.held());
             let keys = vec![assessment.key];

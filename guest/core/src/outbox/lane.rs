@@ -160,14 +160,14 @@ impl Lane {
         ready.chain(self.filling.drain(..)).collect()
     }
 
-    /// Removes the batches that were first sent longer ago than `patience`.
+    /// Removes the batches that were first sent longer ago than `patience`, but for those that wait alone: it is to be
+    /// told yet which call is to blame.
     pub fn take_older(&mut self, now: Duration, patience: Duration) -> Vec<Span> {
         let (old, young) = std::mem::take(&mut self.ready)
             .into_iter()
             .partition(|batch| {
-                batch
-                    .first_tried
-                    .is_some_and(|first| now.saturating_sub(first) >= patience)
+                let tried = batch.first_tried.filter(|_| batch.waits.is_none());
+                tried.is_some_and(|first| now.saturating_sub(first) >= patience)
             });
         self.ready = young;
         let old: VecDeque<Batch> = old;

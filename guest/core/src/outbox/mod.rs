@@ -10,6 +10,7 @@ mod backoff;
 mod batch;
 mod clock;
 mod feedback;
+mod judged;
 mod lane;
 mod lookup;
 mod requests;
@@ -28,6 +29,7 @@ use crate::transport::{Request, RequestId, Response, TransportError};
 use backoff::Backoff;
 use batch::Batch;
 use clock::Clock;
+use judged::Judged;
 use lane::{Lane, Span};
 use verdict::Obstacle;
 
@@ -75,10 +77,7 @@ pub struct Outbox {
 struct Server {
     settings: Settings,
     backoff: Backoff,
-    /// How many batches it has judged: taken, or refused for what is in them.
-    passed: u64,
-    /// How many it has not judged since.
-    failed_in_a_row: u32,
+    judged: Judged,
     /// How many spans lately fitted into a request that it answered in time.
     fitting: usize,
 }
@@ -88,22 +87,31 @@ impl Server {
         Self {
             settings,
             backoff: Backoff::default(),
-            passed: 0,
-            failed_in_a_row: 0,
+            judged: Judged::default(),
             fitting: usize::MAX,
         }
     }
 
-    /// It has judged a batch of so many spans.
-    fn passed(&mut self, now: Duration, spans: usize) {
+    /// It has taken a batch, or refused it for what is in it.
+    fn passed(&mut self, now: Duration, batch: &Batch) {
+        let spans = batch.spans.len();
         self.backoff.reset(now);
-        self.passed += 1;
-        self.failed_in_a_row = 0;
+        self.judged.passed(batch);
         if spans >= self.fitting {
             let more = self.fitting.saturating_add(self.fitting.div_ceil(4));
             let whole = more >= self.settings.delivery.batch_max_spans;
             self.fitting = if whole { usize::MAX } else { more };
         }
+    }
+
+    /// It can take nothing now.
+    fn failed(&mut self, now: Duration, obstacle: Obstacle, random: &mut u64) {
+        self.backoff
+            .fail(now, obstacle, self.longest_wait(), random);
+    }
+
+    fn longest_wait(&self) -> Duration {
+        backoff::longest(self.settings.delivery.retry_max_elapsed)
     }
 
     /// It has not judged a batch of so many spans in time.

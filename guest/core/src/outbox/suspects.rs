@@ -1,36 +1,40 @@
 //! Batches that failed for what may be in them, without the server's saying so: a proxy that does not let a text pass, a
 //! worker that crashes over one.
 //!
-//! Such a batch goes behind all others. Where others pass it is split at once, and again, until the reason stands alone;
-//! the server is left alone for no more than a moment each time. Where nothing has passed since, all may be in vain: after
-//! some attempts, of one batch or of several, a few calls are tried alone. If one of those passes, the rest is split.
+//! Where others pass such a batch is split at once, and again, until the reason stands alone; a part of it goes behind
+//! all others, and the server is left alone for no more than a moment each time. Where nothing has passed since, all may
+//! be in vain: after some attempts, of one batch or of several, a few calls are tried alone. If one of those passes, the
+//! rest is split.
+//!
+//! A call that stands alone is on trial. It is refused once it has been tried for `retry_max_elapsed_ms`, and so often
+//! while others passed that it has not failed by chance: a server that fails over half of all that it is sent has to
+//! fail over that call far more often than one that fails over nothing else.
 
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::verdict::Obstacle;
+use super::verdict::{Blame, Obstacle};
 use super::{LaneId, Outbox, backoff};
 use crate::report::Stats;
 
-/// How many attempts a batch gets while nothing passes, where the server failed over it.
+/// How many attempts a batch gets while nothing passes; and while others do, where the server is busy.
 const ATTEMPTS: u32 = 3;
-/// The same where it does not let it pass: the waits between are long.
-const ATTEMPTS_BLOCKED: u32 = 2;
-/// After so many failures in a row nothing passes any more, whatever passed before.
-const FAILURES_IN_A_ROW: u32 = 16;
+/// The same where something on the way does not let it pass: the waits between are long.
+const ATTEMPTS_ON_THE_WAY: u32 = 2;
 /// How many calls of a lane are tried alone to see whether anything passes.
 const PROBES: usize = 4;
+/// Each call on trial is sent no more often than lets so much time pass between any two of them.
+const BETWEEN_TRIALS: Duration = Duration::from_millis(500);
 
 impl Outbox {
-    /// A batch was sent in vain. `faulty`: the server failed over it, so that it is split even where calls fail that are
-    /// tried alone.
+    /// A batch was sent in vain.
     pub(super) fn suspect(
         &mut self,
         now: Duration,
         id: LaneId,
         mut batch: Batch,
         obstacle: Obstacle,
-        faulty: bool,
+        blame: Blame,
         stats: &mut Stats,
     ) {
         let Some(lane) = self.lanes.get_mut(id.0) else {
@@ -40,44 +44,53 @@ impl Outbox {
             return;
         };
         stats.requests_failed += 1;
-        // That one fails again which stands alone tells nothing new.
-        let known = is_alone(&batch) && batch.attempts > 0;
-        server.failed_in_a_row += u32::from(!known);
-        let others_passed = batch.tried(now, server.passed);
-        let others_pass = others_passed && server.failed_in_a_row <= FAILURES_IN_A_ROW;
-        let probes = lane.ready.iter().filter(|batch| is_alone(batch)).count();
-        let attempts = if faulty { ATTEMPTS } else { ATTEMPTS_BLOCKED };
+        server.judged.suspected(&batch);
+        let in_a_row = server.judged.failed_in_a_row;
+        let others_passed = batch.tried(now, server.judged);
+        let others_pass = server.judged.others_pass(others_passed);
+        let longest = server.longest_wait();
+        if others_pass {
+            let random = &mut self.random;
+            server
+                .backoff
+                .pause(now, obstacle.clone(), in_a_row, random);
+        } else {
+            server.failed(now, obstacle.clone(), &mut self.random);
+        }
+        if others_pass && batch.is_guilty(now, server.settings.delivery.retry_max_elapsed) {
+            let (reason, attempts) = (obstacle.reason, batch.attempts);
+            let reason =
+                format!("{reason}; sent alone {attempts} times in vain while others were taken");
+            self.refused(batch, &reason, stats);
+            return;
+        }
+        let alone = lane.ready.iter().filter(|batch| batch.is_alone());
+        let (on_trial, probes): (Vec<_>, Vec<_>) = alone.partition(|batch| batch.is_on_trial());
+        let (on_trial, may_probe) = (on_trial.len() as u32, probes.len() < PROBES);
+        let attempts = match blame {
+            Blame::Way => ATTEMPTS_ON_THE_WAY,
+            Blame::Batch | Blame::Server => ATTEMPTS,
+        };
+        let tried_enough = batch.attempts >= attempts;
         let half = batch.spans.len() / 2;
         let parts = match others_pass {
+            true if blame == Blame::Server && !tried_enough => None,
             true => batch.split_at(half),
-            false if batch.attempts < attempts && server.failed_in_a_row <= attempts => None,
-            false if probes < PROBES => batch.split_at(1),
-            false if batch.attempts < attempts => None,
-            false if faulty => batch.split_at(half),
+            false if !tried_enough && in_a_row <= attempts => None,
+            false if may_probe => batch.split_at(1),
+            false if tried_enough && blame == Blame::Batch => batch.split_at(half),
             false => None,
         };
-        match parts.map(|parts| parts.map(|part| part.suspected(others_pass))) {
-            Some(parts) if others_pass => lane.ready.extend(parts),
-            Some([first, second]) => {
-                lane.ready.push_front(first);
-                lane.ready.push_back(second);
-            }
-            None => {
-                let until = now + backoff::of_batch(batch.attempts, &mut self.random);
-                batch.waits = others_pass.then(|| (until, obstacle.clone()));
-                lane.ready.push_back(batch);
-            }
-        }
-        if others_pass {
-            server.backoff.pause(now, obstacle, &mut self.random);
+        if let Some([first, second]) = parts {
+            lane.ready.push_front(first.suspected(others_pass));
+            lane.ready.push_back(second.suspected(others_pass));
         } else {
-            server.backoff.fail(now, obstacle, &mut self.random);
+            let wait = backoff::of_batch(batch.attempts, longest, &mut self.random);
+            let wait = wait.max(on_trial * BETWEEN_TRIALS);
+            batch.suspect |= others_pass;
+            batch.waits = others_pass.then_some((now + wait, obstacle));
+            lane.ready.push_back(batch);
         }
         self.give_back_old(now, id, stats);
     }
-}
-
-/// Whether a call is sent alone, as it may be what is wrong.
-fn is_alone(batch: &Batch) -> bool {
-    batch.suspect && batch.spans.len() == 1
 }

@@ -51,16 +51,26 @@ pub(super) enum Verdict {
     Refused(String),
     /// Part of it is stored and another refused; nobody knows which, and none may be sent again.
     PartlyRefused(String),
-    /// The server failed over it: something in it may be the reason.
-    Faulty(Obstacle),
-    /// Something stands in the way: of it alone where others pass, else of all.
-    Blocked(Obstacle),
+    /// It was not taken, and where others pass the reason may be in it.
+    InVain(Obstacle, Blame),
     /// No answer came in time.
     Slow,
     /// Nothing is wrong with it.
     Later(Obstacle),
     /// The experiment is not there.
     NoExperiment(Obstacle),
+}
+
+/// Where the reason may lie for which a batch was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// In the batch: the server failed over it.
+    Batch,
+    /// In the settings, or in the batch: something on the way does not let it pass.
+    Way,
+    /// In the server, which is busy; in the batch only where that is said of it again and again, as by a proxy whose
+    /// server crashes over it.
+    Server,
 }
 
 pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server) -> Verdict {
@@ -70,11 +80,13 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
         Err(error @ TransportError::Connect(_)) => {
             return Verdict::Later(Obstacle::unreachable(error, server));
         }
-        Err(error) => return Verdict::Faulty(Obstacle::unreachable(error, server)),
+        Err(error) => return Verdict::InVain(Obstacle::unreachable(error, server), Blame::Batch),
     };
     match response.status {
         // A login page, or whatever else stands where the server should: nothing is stored.
-        200..=299 if is_page(response) => Verdict::Blocked(misconfigured(response, server)),
+        200..=299 if is_page(response) => {
+            Verdict::InVain(misconfigured(response, server), Blame::Way)
+        }
         200..=299 => match partial_success(&response.body) {
             Some(partial) if partial.rejected_spans > 0 => {
                 Verdict::PartlyRefused(refused_part(&partial, server))
@@ -88,7 +100,7 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
             ))
         }
         429 => Verdict::Later(unavailable(response, server)),
-        408 | 503 => Verdict::Blocked(unavailable(response, server)),
+        408 | 503 => Verdict::InVain(unavailable(response, server), Blame::Server),
         501 => Verdict::Later(Obstacle::new(
             Cause::Misconfigured,
             format!(
@@ -98,16 +110,16 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
             ),
         )),
         300..=399 | 401 | 403 | 404 | 405 | 407 => {
-            Verdict::Blocked(misconfigured(response, server))
+            Verdict::InVain(misconfigured(response, server), Blame::Way)
         }
         // A page says nothing of the call: it is of something that stands before the server. Still one call may be
         // what it does not let pass.
         400..=499 if !matches!(response.status, 413 | 422) && is_page(response) => {
-            Verdict::Faulty(misconfigured(response, server))
+            Verdict::InVain(misconfigured(response, server), Blame::Batch)
         }
         400..=499 => Verdict::Refused(told(response, server)),
         // What is no status of HTTP comes from something broken on the way.
-        _ => Verdict::Faulty(unavailable(response, server)),
+        _ => Verdict::InVain(unavailable(response, server), Blame::Batch),
     }
 }
 

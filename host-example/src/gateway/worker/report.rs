@@ -35,8 +35,9 @@ impl<F: Sinks> Worker<F> {
         for returned in report.returned {
             settled = true;
             self.not_before = self.not_before.max(Instant::now() + LONG);
+            self.metrics.delivery().retried(returned.keys.len());
             for key in returned.keys {
-                self.returned(key, &returned.reason);
+                self.held.unlogged(key);
             }
         }
         self.full &= !settled;
@@ -48,19 +49,6 @@ impl<F: Sinks> Worker<F> {
             }
             None if settled => self.tell(None),
             None => {}
-        }
-    }
-
-    /// The plugin gives a call back after it has tried for long. Where others are delivered
-    /// meanwhile, the fault is the call's.
-    fn returned(&mut self, key: u64, reason: &str) {
-        self.metrics.delivery().retried(1);
-        if self.suspects.returned(key) {
-            let reason =
-                format!("given back again and again while others were delivered: {reason}");
-            self.refuse(key, &reason);
-        } else {
-            self.held.unlogged(key);
         }
     }
 }

@@ -1,18 +1,14 @@
-//! Calls that may be to blame when an instance traps, or when the server fails over and over.
+//! Calls that may be to blame when an instance traps.
 //!
 //! An instance that traps while it is given a call may do so because of that call, or of all that it
 //! holds, as when it is out of memory. So a suspect is given to a fresh instance before any other: if
 //! that traps too, the call is to blame. If suspects turn out to be harmless again and again, instances
 //! are given one call at a time until some are delivered.
 
-use std::collections::BTreeMap;
-
 /// Harmless suspects in a row before calls are given one at a time.
 const HARMLESS: u32 = 2;
 /// Deliveries before all is as usual again.
 const CALM: u32 = 100;
-/// How often a call is given back, while others are delivered, before it is to blame for that.
-const RETURNS: u32 = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
@@ -20,9 +16,6 @@ pub(super) struct Suspects {
     harmless: u32,
     /// Deliveries until calls are given more than one at a time.
     careful: u32,
-    deliveries: u64,
-    /// How often a call was given back while others were delivered, and how many had been then.
-    returns: BTreeMap<u64, (u32, u64)>,
 }
 
 impl Suspects {
@@ -60,25 +53,12 @@ impl Suspects {
 
     /// A call was delivered.
     pub fn delivered(&mut self) {
-        self.deliveries += 1;
         self.harmless = 0;
         self.careful = self.careful.saturating_sub(1);
     }
 
-    /// A call was given back. True: it is to blame for that.
-    pub fn returned(&mut self, key: u64) -> bool {
-        let deliveries = self.deliveries;
-        let (returns, before) = self.returns.entry(key).or_insert((0, deliveries));
-        if *returns == 0 || deliveries > *before {
-            *returns += 1;
-        }
-        *before = deliveries;
-        *returns >= RETURNS
-    }
-
     /// A call is settled.
     pub fn forget(&mut self, key: u64) {
-        self.returns.remove(&key);
         if self.suspect == Some(key) {
             self.suspect = None;
         }
@@ -113,17 +93,5 @@ mod tests {
         assert!(suspects.is_careful());
         (0..CALM).for_each(|_| suspects.delivered());
         assert!(!suspects.is_careful());
-    }
-
-    #[test]
-    fn a_call_is_to_blame_only_while_others_are_delivered() {
-        let mut suspects = Suspects::default();
-        assert!((0..10).all(|_| !suspects.returned(1)));
-        suspects.delivered();
-        assert!(!suspects.returned(1));
-        suspects.delivered();
-        assert!(suspects.returned(1));
-        suspects.forget(1);
-        assert!(!suspects.returned(1));
     }
 }
