@@ -126,7 +126,7 @@ fn a_backlog_arrives_though_each_of_its_batches_fails() {
             let settings = json!({"retry_max_elapsed_ms": patience});
             let played = play(&fault, 5000, 100, settings);
             let took = played.now - NOW;
-            println!("{name} {patience}: {took:?} {} requests", played.requests);
+
             assert!(
                 took < Duration::from_secs(600),
                 "{name} {patience}: {took:?}"
@@ -138,9 +138,18 @@ fn a_backlog_arrives_though_each_of_its_batches_fails() {
 #[test]
 fn a_call_that_fails_alone_is_refused_as_others_pass() {
     for (name, fault) in faults() {
-        for (patience, longest) in [(300_000, 900), (5000, 60)] {
+        for (patience, calls, longest) in [
+            (300_000, u64::MAX, 900),
+            (5000, u64::MAX, 60),
+            (300_000, 100, 1800),
+            (5000, 100, 120),
+        ] {
+            // A proxy that is busy says that of no call in particular.
+            if name == "503" && calls < u64::MAX {
+                continue;
+            }
             let mut play = Play::new(json!({"retry_max_elapsed_ms": patience}));
-            let mut keys = 0..;
+            let mut keys = 0..calls;
             while play.refused.is_empty() && play.now < NOW + Duration::from_secs(3600) {
                 keys.by_ref().take(10).for_each(|key| play.log(key));
                 play.go_on(|keys| {
@@ -195,11 +204,6 @@ fn a_server_that_fails_most_of_the_time_has_no_call_refused() {
             }
             assert_eq!(play.refused, BTreeMap::new(), "{name} {in_vain} %");
             assert_eq!(play.delivered.len(), 400, "{name} {in_vain} %");
-            println!(
-                "{name} {in_vain} {patience}: {:?} {} requests",
-                play.now - NOW,
-                play.requests
-            );
         }
     }
 }

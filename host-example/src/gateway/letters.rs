@@ -21,8 +21,10 @@ use super::record::written::Written;
 use super::record::{Copied, Fields};
 use crate::same_file::is_at;
 
-/// At most so much of each body is kept.
-const BODY: usize = 1 << 20;
+/// At most so much of each body is kept, where the bound leaves room for it.
+const BODY: u64 = 1 << 20;
+/// What a letter may take of that: as large a part of the bound for each body lets two of them, escaped, fit into half.
+const BODY_SHARE: u64 = 32;
 
 /// The file of calls that were refused.
 pub(super) struct Letters {
@@ -78,7 +80,8 @@ impl Letters {
             return Ok(0);
         }
         let mut overwritten = 0;
-        let mut line = letter(call, reason).to_string();
+        let most = BODY.min(self.max_bytes / BODY_SHARE);
+        let mut line = letter(call, reason, most as usize).to_string();
         line.push('\n');
         let length = line.len() as u64;
         open.find(&self.path)?;
@@ -104,6 +107,12 @@ impl Letters {
         open.letters[0] += 1;
         open.known.insert(id);
         Ok(overwritten)
+    }
+
+    /// Waits until the disk has what was written.
+    pub fn sync(&self) -> io::Result<()> {
+        let file = self.lock().file.try_clone()?;
+        file.sync_data()
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -170,7 +179,7 @@ fn hash(id: &str) -> u64 {
     hasher.finish()
 }
 
-fn letter(call: &Written<'_>, reason: &str) -> Value {
+fn letter(call: &Written<'_>, reason: &str, most: usize) -> Value {
     let start = &call.start;
     let head = call.head.as_ref();
     json!({
@@ -186,10 +195,10 @@ fn letter(call: &Written<'_>, reason: &str) -> Value {
             "provider": start.provider,
             "traceparent": start.traceparent,
             "headers": fields(&start.headers),
-            "request": body(&call.request),
+            "request": body(&call.request, most),
             "status": head.map(|head| head.status),
             "response_headers": head.map(|head| fields(&head.headers)),
-            "response": body(&call.response),
+            "response": body(&call.response, most),
             "failure": call.failure.as_ref().map(|failed| json!({
                 "kind": failed.kind,
                 "message": failed.message,
@@ -206,9 +215,9 @@ fn fields(fields: &Fields) -> Value {
 }
 
 /// A body as text, or as base64 where it is none; cut where it is long.
-fn body(body: &Copied) -> Value {
+fn body(body: &Copied, most: usize) -> Value {
     let mut bytes = body.whole();
-    bytes.truncate(BODY);
+    bytes.truncate(most);
     let kept = bytes.len() as u64;
     let (key, text) = match String::from_utf8(bytes) {
         Ok(text) => ("text", text),

@@ -11,6 +11,8 @@ pub(super) enum State {
     Waiting,
     /// Somebody in this process.
     Taken,
+    /// Nobody, and somebody will come back for it.
+    Aside,
     /// It is done.
     Done,
 }
@@ -29,6 +31,7 @@ struct Segment {
     bytes: u64,
     waiting: usize,
     taken: usize,
+    aside: usize,
     /// No slot before this one waits.
     first_waiting: usize,
     /// All slots before this one are done.
@@ -39,13 +42,18 @@ struct Segment {
 
 impl Segment {
     fn is_over(&self) -> bool {
-        self.sealed && self.waiting + self.taken == 0
+        self.sealed && self.live() == 0
+    }
+
+    fn live(&self) -> usize {
+        self.waiting + self.taken + self.aside
     }
 
     fn count(&mut self, state: State) -> Option<&mut usize> {
         match state {
             State::Waiting => Some(&mut self.waiting),
             State::Taken => Some(&mut self.taken),
+            State::Aside => Some(&mut self.aside),
             State::Done => None,
         }
     }
@@ -57,7 +65,7 @@ pub(super) struct Index {
     segments: BTreeMap<u32, Segment>,
     bytes: u64,
     waiting: usize,
-    taken: usize,
+    live: usize,
 }
 
 impl Index {
@@ -89,11 +97,8 @@ impl Index {
         if let Some(count) = segment.count(state) {
             *count += 1;
         }
-        match state {
-            State::Waiting => self.waiting += 1,
-            State::Taken => self.taken += 1,
-            State::Done => {}
-        }
+        self.waiting += usize::from(state == State::Waiting);
+        self.live += usize::from(state != State::Done);
     }
 
     /// Nothing more is appended to a segment. True: it is over.
@@ -149,17 +154,15 @@ impl Index {
         if state == State::Waiting {
             segment.first_waiting = segment.first_waiting.min(place);
         }
-        for (state, up) in [(before, false), (state, true)] {
-            let total = match state {
-                State::Waiting => &mut self.waiting,
-                State::Taken => &mut self.taken,
-                State::Done => continue,
-            };
-            if let Some(count) = segment.count(state) {
-                *count = if up { *count + 1 } else { *count - 1 };
-            }
-            *total = if up { *total + 1 } else { *total - 1 };
+        if let Some(count) = segment.count(before) {
+            *count -= 1;
         }
+        if let Some(count) = segment.count(state) {
+            *count += 1;
+        }
+        self.waiting -= usize::from(before == State::Waiting);
+        self.waiting += usize::from(state == State::Waiting);
+        self.live -= usize::from(state == State::Done);
         true
     }
 
@@ -185,8 +188,8 @@ impl Index {
         };
         self.bytes -= segment.bytes;
         self.waiting -= segment.waiting;
-        self.taken -= segment.taken;
-        segment.waiting
+        self.live -= segment.live();
+        segment.waiting + segment.aside
     }
 
     /// The oldest segment that can be dropped whole: nobody has anything of it.
@@ -203,10 +206,10 @@ impl Index {
 
     /// Entries that are not done.
     pub fn live(&self) -> usize {
-        self.waiting + self.taken
+        self.live
     }
 
-    /// Entries that nobody has.
+    /// Entries that are to be taken.
     pub fn waiting(&self) -> usize {
         self.waiting
     }
@@ -214,7 +217,7 @@ impl Index {
     /// When the oldest entry that is not done was written, in seconds since 1970.
     pub fn oldest(&mut self) -> Option<u32> {
         let mut segments = self.segments.values_mut();
-        let segment = segments.find(|segment| segment.waiting + segment.taken > 0)?;
+        let segment = segments.find(|segment| segment.live() > 0)?;
         let rest = segment.slots.get(segment.first_live..)?;
         let place = rest.iter().position(|slot| slot.state != State::Done)?;
         segment.first_live += place;

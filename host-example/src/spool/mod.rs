@@ -218,6 +218,17 @@ impl Spool {
         self.index.lock().set(ticket, State::Waiting)
     }
 
+    /// Leaves an entry, which is not to be taken by others, until it is [fetched](Self::fetch). It may be dropped
+    /// meanwhile. False: it is not there any more.
+    pub fn leave(&self, ticket: Ticket) -> bool {
+        self.index.lock().set(ticket, State::Aside)
+    }
+
+    /// Takes an entry that was left. False: it is not there any more.
+    pub fn fetch(&self, ticket: Ticket) -> bool {
+        self.index.lock().set(ticket, State::Taken)
+    }
+
     /// These entries are done. Where that cannot be written down it is tried again with the next that
     /// are; till then they come again after a restart. What fails for one segment is done for the others.
     pub fn settle(&self, tickets: &[Ticket]) -> io::Result<()> {

@@ -21,6 +21,8 @@ enum Step {
     },
     Take,
     PutBack,
+    Leave,
+    Fetch,
     /// So many of those that are taken are done.
     Settle(usize),
     MakeRoom,
@@ -43,6 +45,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(len, replaces)| Step::Append { len, replaces }),
         4 => Just(Step::Take),
         1 => Just(Step::PutBack),
+        2 => Just(Step::Leave),
+        1 => Just(Step::Fetch),
         4 => (1_usize..6).prop_map(Step::Settle),
         1 => Just(Step::MakeRoom),
         1 => Just(Step::Sync),
@@ -63,6 +67,7 @@ struct Model {
     replaced: Vec<Ticket>,
     waiting: BTreeSet<Ticket>,
     taken: Vec<Ticket>,
+    left: BTreeSet<Ticket>,
 }
 
 struct World {
@@ -105,6 +110,18 @@ impl World {
                 if let Some(ticket) = self.model.taken.pop() {
                     self.spool().put_back(ticket);
                     self.model.waiting.insert(ticket);
+                }
+            }
+            Step::Leave => {
+                if let Some(ticket) = self.model.taken.pop() {
+                    assert!(self.spool().leave(ticket));
+                    self.model.left.insert(ticket);
+                }
+            }
+            Step::Fetch => {
+                if let Some(ticket) = self.model.left.pop_first() {
+                    assert!(self.spool().fetch(ticket));
+                    self.model.taken.push(ticket);
                 }
             }
             Step::Settle(count) => self.settle(count),
@@ -166,8 +183,12 @@ impl World {
             self.spool().put_back(*ticket);
         }
         assert!(left.is_subset(&self.model.waiting));
-        assert_eq!(self.model.waiting.len() - left.len(), lost);
+        let owed = self.model.waiting.len() + self.model.left.len();
         self.model.waiting = left;
+        let spool = self.spool.as_ref().unwrap();
+        self.model.left.retain(|ticket| spool.has(*ticket));
+        let kept = self.model.waiting.len() + self.model.left.len();
+        assert_eq!(owed - kept, lost);
     }
 
     /// The process ends, bytes are missing at the end of the last segment's files, and another
@@ -182,6 +203,7 @@ impl World {
         }
         let mut held = std::mem::take(&mut self.model.waiting);
         held.extend(self.model.taken.drain(..));
+        held.append(&mut self.model.left);
         self.model.replaced = self.unnoted();
         self.model.waiting = self.on_disk();
         if torn_calls == 0 {
@@ -253,8 +275,9 @@ impl World {
 
     fn check(&self) {
         let usage = self.spool().usage();
-        let (waiting, taken) = (self.model.waiting.len(), self.model.taken.len());
-        assert_eq!((usage.waiting, usage.entries), (waiting, waiting + taken));
+        let waiting = self.model.waiting.len();
+        let others = self.model.taken.len() + self.model.left.len();
+        assert_eq!((usage.waiting, usage.entries), (waiting, waiting + others));
         assert_eq!(usage.oldest.is_some(), usage.entries > 0);
         let files = std::fs::read_dir(self.path()).unwrap();
         let files = files.map(|file| file.unwrap());

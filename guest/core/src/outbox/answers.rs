@@ -93,7 +93,7 @@ impl Outbox {
                 }
                 stats.requests_failed += 1;
                 server.judged.failed(&batch);
-                batch.tried(now, server.judged);
+                batch.tried(now, server.judged, Blame::Server);
                 server.failed(now, obstacle, &mut self.random);
                 match batch.split_at(spans / 2) {
                     Some(halves) => lane.put_back(halves),
@@ -104,7 +104,7 @@ impl Outbox {
             Verdict::Later(obstacle) => {
                 stats.requests_failed += 1;
                 server.judged.failed(&batch);
-                batch.tried(now, server.judged);
+                batch.tried(now, server.judged, Blame::Server);
                 server.failed(now, obstacle, &mut self.random);
                 lane.ready.push_front(batch);
                 self.give_back_old(now, id, stats);
@@ -114,7 +114,7 @@ impl Outbox {
                 lane.lookup = lookup::Lookup::new(&lane.experiment, Protocol::Mlflow);
                 lane.backoff
                     .fail(now, obstacle, server.longest_wait(), &mut self.random);
-                batch.tried(now, server.judged);
+                batch.tried(now, server.judged, Blame::Server);
                 lane.ready.push_front(batch);
                 self.give_back_old(now, id, stats);
             }

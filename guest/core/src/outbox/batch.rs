@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::judged::Judged;
 use super::lane::Span;
-use super::verdict::Obstacle;
+use super::verdict::{Blame, Obstacle};
 use crate::id::TraceId;
 
 /// A call that fails so often by chance with a probability of no more than this is to blame itself.
@@ -68,12 +68,16 @@ impl Batch {
 
     /// Notes that it was sent in vain, when the server had judged so many. True: others have passed since it
     /// first was.
-    pub fn tried(&mut self, now: Duration, judged: Judged) -> bool {
-        let (passed, chance) = judged.since(*self.seen.get_or_insert(judged));
+    pub fn tried(&mut self, now: Duration, judged: Judged, blame: Blame) -> bool {
+        let before = *self.seen.get_or_insert(judged);
+        let passed = judged.passed_since(before);
+        // Who is busy, and is asked for nothing else, says nothing of the call.
+        if passed || (self.others_passed && blame != Blame::Server) {
+            self.chance *= judged.chance_since(before);
+        }
+        self.others_passed |= passed;
         self.attempts += 1;
         self.first_tried.get_or_insert(now);
-        self.others_passed |= passed;
-        self.chance *= chance;
         self.seen = Some(judged);
         self.waits = None;
         self.others_passed

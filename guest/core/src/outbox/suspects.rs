@@ -46,7 +46,7 @@ impl Outbox {
         stats.requests_failed += 1;
         server.judged.suspected(&batch);
         let in_a_row = server.judged.failed_in_a_row;
-        let others_passed = batch.tried(now, server.judged);
+        let others_passed = batch.tried(now, server.judged, blame);
         let others_pass = server.judged.others_pass(others_passed);
         let longest = server.longest_wait();
         if others_pass {

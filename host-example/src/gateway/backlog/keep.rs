@@ -22,6 +22,7 @@ impl Backlog {
             return;
         };
         if disk.is_due() {
+            self.save_letters();
             self.forget_removed(disk);
             disk.look_after();
             self.put_back_unread(disk);

@@ -1,10 +1,12 @@
 //! Calls that can never be delivered, and their letters.
 //!
-//! A letter that cannot be written is tried again once a second. Its call stays in the spool meanwhile; one that is in
-//! no spool stays in memory, and is the first to make room for others.
+//! A letter that cannot be written is tried again once a second. Its call stays in the spool meanwhile, and makes room
+//! there as others do; one that is in no spool stays in memory until the spool takes it, and is the first to make room
+//! for others.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -24,6 +26,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Refused {
     letters: Option<Letters>,
     owed: Mutex<Owed>,
+    /// Some were written that a power failure may take.
+    unsafe_yet: AtomicBool,
     told: Quiet,
     untold: Quiet,
     overwritten: Quiet,
@@ -32,21 +36,19 @@ pub(super) struct Refused {
 /// Letters that could not be written.
 #[derive(Default)]
 struct Owed {
-    letters: VecDeque<Letter>,
+    /// Of calls in the spool.
+    spooled: VecDeque<Letter<Ticket>>,
+    /// Of calls in memory.
+    here: VecDeque<Letter<Box<Record>>>,
     /// Why they could not.
     why: Option<String>,
     tried: Option<Instant>,
 }
 
-struct Letter {
-    call: Call,
+struct Letter<C> {
+    call: C,
     /// Why the call was refused. Those after one another mostly share it.
     reason: Arc<str>,
-}
-
-enum Call {
-    Spooled(Ticket),
-    Here(Box<Record>),
 }
 
 impl Refused {
@@ -54,6 +56,7 @@ impl Refused {
         Self {
             letters,
             owed: Mutex::default(),
+            unsafe_yet: AtomicBool::new(false),
             told: Quiet::default(),
             untold: Quiet::default(),
             overwritten: Quiet::default(),
@@ -68,9 +71,20 @@ impl Refused {
     /// How many letters wait to be written, and how many of their calls are in memory alone.
     pub fn waiting(&self) -> (usize, usize) {
         let owed = self.owed.lock();
-        let here =
-            |letter: &&Letter| matches!(&letter.call, Call::Here(call) if call.ticket.is_none());
-        (owed.letters.len(), owed.letters.iter().filter(here).count())
+        let alone = owed
+            .here
+            .iter()
+            .filter(|letter| letter.call.ticket.is_none());
+        (owed.spooled.len() + owed.here.len(), alone.count())
+    }
+
+    /// When the oldest of them ended that is in memory.
+    pub fn oldest(&self) -> Option<u64> {
+        self.owed
+            .lock()
+            .here
+            .front()
+            .map(|letter| letter.call.ended)
     }
 }
 
@@ -99,6 +113,7 @@ impl Backlog {
         reason: &str,
     ) -> std::io::Result<()> {
         let overwritten = letters.write(&self.redaction.written(record), reason)?;
+        self.refused.unsafe_yet.store(true, Relaxed);
         self.metrics.delivery().letter(true);
         self.count_refused(record, reason);
         if overwritten > 0 {
@@ -125,17 +140,23 @@ impl Backlog {
         if let Some(told) = self.refused.untold.count(1, || why.clone()) {
             tell_unwritten(told);
         }
-        let call = match record.written() {
-            Some(ticket) => Call::Spooled(ticket),
-            None => Call::Here(Box::new(record)),
-        };
-        let mut owed = self.refused.owed.lock();
-        let last = owed.letters.back().map(|letter| &letter.reason);
+        let mut owed = self.owed();
+        let last = owed.spooled.back().map(|letter| &letter.reason);
+        let last = last.or(owed.here.back().map(|letter| &letter.reason));
         let reason = match last.filter(|last| ***last == *reason) {
             Some(last) => last.clone(),
             None => reason.into(),
         };
-        owed.letters.push_back(Letter { call, reason });
+        match record.written() {
+            Some(call) => {
+                self.leave(call);
+                owed.spooled.push_back(Letter { call, reason });
+            }
+            None => owed.here.push_back(Letter {
+                call: Box::new(record),
+                reason,
+            }),
+        }
         owed.why = Some(why);
         owed.tried.get_or_insert_with(Instant::now);
     }
@@ -143,20 +164,15 @@ impl Backlog {
     /// Lets go of a refused call that only memory has. False: there is none.
     pub(super) fn forget_letter(&self) -> bool {
         let mut owed = self.owed();
-        let here = |letter: &Letter| matches!(letter.call, Call::Here(_));
-        let Some(place) = owed.letters.iter().position(here) else {
+        let Some(Letter { call, reason }) = owed.here.pop_front() else {
             return false;
         };
-        let ticket = match &owed.letters[place].call {
-            Call::Here(record) => record.ticket,
-            Call::Spooled(ticket) => Some(*ticket),
-        };
         // What was written of it is better than nothing.
-        if let Some(ticket) = ticket {
-            owed.letters[place].call = Call::Spooled(ticket);
+        if let Some(call) = call.ticket {
+            self.leave(call);
+            owed.spooled.push_back(Letter { call, reason });
             return true;
         }
-        owed.letters.remove(place);
         let why = owed.why.clone().unwrap_or_default();
         drop(owed);
         self.lose(1, &why);
@@ -181,6 +197,7 @@ impl Backlog {
         {
             self.write_owed();
         }
+        self.sync_letters();
     }
 
     /// Tries those letters, until one cannot be written.
@@ -196,7 +213,7 @@ impl Backlog {
                 owed.tried = Some(Instant::now());
             }
             // Another may have been refused this very moment.
-            Ok(()) if owed.letters.is_empty() => {
+            Ok(()) if owed.spooled.is_empty() && owed.here.is_empty() => {
                 owed.tried = None;
                 if owed.why.take().is_some() {
                     let path = letters.path().display();
@@ -205,52 +222,97 @@ impl Backlog {
             }
             Ok(()) => {}
         }
+        if let Some(disk) = &self.disk {
+            // The others had to make room.
+            owed.spooled.retain(|letter| disk.spool.has(letter.call));
+        }
     }
 
     fn write_all_owed(&self, letters: &Letters) -> std::io::Result<()> {
         loop {
-            let Some(letter) = self.owed().letters.pop_front() else {
-                return Ok(());
+            let Some(letter) = self.owed().spooled.pop_front() else {
+                break;
             };
-            if let Err(error) = self.write_one_owed(letters, &letter) {
-                self.owed().letters.push_front(letter);
+            if let Err(error) = self.write_spooled(letters, &letter) {
+                self.leave(letter.call);
+                self.owed().spooled.push_front(letter);
                 return Err(error);
             }
         }
+        loop {
+            let Some(letter) = self.owed().here.pop_front() else {
+                return Ok(());
+            };
+            if let Err(error) = self.write_letter(letters, &letter.call, &letter.reason) {
+                self.owed().here.push_front(letter);
+                return Err(error);
+            }
+            self.done(letter.call.ticket.as_slice());
+        }
     }
 
-    fn write_one_owed(&self, letters: &Letters, letter: &Letter) -> std::io::Result<()> {
-        let ticket = match &letter.call {
-            Call::Here(record) => {
-                self.write_letter(letters, record, &letter.reason)?;
-                record.ticket
-            }
-            Call::Spooled(ticket) => {
-                let Some(disk) = &self.disk else {
-                    return Ok(());
-                };
-                match disk.read(*ticket, self.next_key(), &self.budget) {
-                    Read::Call(record) => self.write_letter(letters, &record, &letter.reason)?,
-                    // It is left aside: it will be logged again, and refused again.
-                    Read::NotNow => return Ok(()),
-                    Read::Lost => self.settle(Fate::Dropped),
-                }
-                Some(*ticket)
-            }
+    fn write_spooled(&self, letters: &Letters, letter: &Letter<Ticket>) -> std::io::Result<()> {
+        let Some(disk) = self
+            .disk
+            .as_ref()
+            .filter(|disk| disk.spool.fetch(letter.call))
+        else {
+            // It had to make room.
+            return Ok(());
         };
-        self.done(ticket.as_slice());
+        match disk.read(letter.call, self.next_key(), &self.budget) {
+            Read::Call(record) => self.write_letter(letters, &record, &letter.reason)?,
+            // It is left aside: it will be logged again, and refused again.
+            Read::NotNow => return Ok(()),
+            Read::Lost => self.settle(Fate::Dropped),
+        }
+        self.done(&[letter.call]);
         Ok(())
+    }
+
+    /// Has the spool take what only memory has, if it does.
+    pub(super) fn save_letters(&self) {
+        if self.disk.is_none() || self.owed().here.is_empty() {
+            return;
+        }
+        let mut here = std::mem::take(&mut self.owed().here);
+        self.save(here.iter_mut().map(|letter| &mut *letter.call));
+        let (saved, left): (VecDeque<_>, _) = here
+            .into_iter()
+            .partition(|letter| letter.call.written().is_some());
+        let saved = saved.into_iter().filter_map(|Letter { call, reason }| {
+            let call = call.ticket?;
+            self.leave(call);
+            Some(Letter { call, reason })
+        });
+        let saved: Vec<_> = saved.collect();
+        let mut owed = self.owed();
+        owed.spooled.extend(saved);
+        let new = std::mem::replace(&mut owed.here, left);
+        owed.here.extend(new);
+    }
+
+    /// Has the disk take the letters that were written.
+    fn sync_letters(&self) {
+        let letters = self.refused.letters.as_ref();
+        let letters = letters.filter(|_| self.refused.unsafe_yet.swap(false, Relaxed));
+        if let Some(Err(error)) = letters.map(Letters::sync) {
+            tracing::error!("dead letters are not safe on the disk: {error}");
+        }
     }
 
     /// The last of it: what only memory has is written to the spool, if that takes it.
     pub(super) fn end_letters(&self) {
         self.write_owed();
-        let mut left = std::mem::take(&mut self.owed().letters);
-        self.save(left.iter_mut().filter_map(|letter| match &mut letter.call {
-            Call::Here(record) => Some(&mut **record),
-            Call::Spooled(_) => None,
-        }));
-        self.owed().letters = left;
+        self.save_letters();
+        self.sync_letters();
+    }
+
+    /// A call of the spool is left there.
+    fn leave(&self, call: Ticket) {
+        if let Some(disk) = &self.disk {
+            disk.spool.leave(call);
+        }
     }
 
     fn tell_refused(&self, (calls, reason): (u64, String)) {

@@ -16,6 +16,7 @@ impl Backlog {
         let held = held.iter().map(|since| since.load(Relaxed));
         let held = held.filter(|since| *since > 0);
         let here = held.chain(waiting.calls.front().map(|call| call.ended));
+        let here = here.chain(self.refused.oldest());
         let here = here.min();
         let here = here.map(|ended| SystemTime::UNIX_EPOCH + Duration::from_nanos(ended));
         let oldest = [here, usage.and_then(|usage| usage.oldest)];

@@ -27,7 +27,7 @@ fn a_letter_tells_the_call_and_the_reason_once() {
     let mut record = record(&backlog, 1, 100).unwrap();
     record
         .response
-        .add(5, &vec![0xFF; BODY + 1].into(), usize::MAX);
+        .add(5, &vec![0xFF; BODY as usize + 1].into(), usize::MAX);
     let letters = Letters::open(&path, 1 << 30).unwrap();
     write(&letters, &record, "it says no").unwrap();
     write(&letters, &record, "it says no").unwrap();
@@ -54,7 +54,7 @@ fn a_letter_tells_the_call_and_the_reason_once() {
     );
     assert_eq!(line["event"]["path"], "/v1/chat/completions");
     assert_eq!(line["event"]["request"], json!({"text": ""}));
-    assert_eq!(line["event"]["response"]["bytes"], BODY + 1);
+    assert_eq!(line["event"]["response"]["bytes"], BODY as usize + 1);
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }

@@ -305,3 +305,38 @@ async fn a_refused_call_that_only_memory_has_makes_room_or_is_kept_at_the_end() 
     let backlog = spooled(&directory, 10_000, 1 << 20);
     assert_eq!(ids(&backlog, true).await, expected(2..=2));
 }
+
+#[tokio::test]
+async fn a_refused_call_that_only_memory_has_is_spooled_once_that_works() {
+    let directory = tempfile::tempdir().unwrap();
+    let (backlog, _) = unlettered(&directory);
+    let alone = record(&backlog, 1, 4000).unwrap();
+    backlog.refuse(alone, "it says no");
+    assert_eq!(backlog.left(), (0, 1));
+    kept_until(&backlog, || backlog.left() == (1, 0)).await;
+    assert_eq!(backlog.budget().held(), 0);
+    // As after `kill -9`.
+    drop(backlog);
+    let backlog = spooled(&directory, 10_000, 1 << 20);
+    assert_eq!(ids(&backlog, true).await, expected(1..=1));
+}
+
+#[tokio::test]
+async fn refused_calls_make_room_in_the_spool_for_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let (backlog, [dir, gone]) = unlettered(&directory);
+    for key in 1..=300 {
+        push(&backlog, key, 10_000);
+        let refused = backlog.take().await.unwrap();
+        assert_eq!(backlog.refuse(refused, "it says no"), None);
+    }
+    assert!(metric(&backlog, "gateway_spool_unwritten_total 0"));
+    let dropped = backlog.dropped();
+    assert!((150..300).contains(&dropped), "{dropped}");
+    std::fs::rename(&gone, &dir).unwrap();
+    kept_until(&backlog, || backlog.trouble().is_none()).await;
+    assert_eq!(backlog.dropped(), dropped);
+    let refused = backlog.metric("gateway_logged_total{fate=\"Refused\"}");
+    assert_eq!(refused + dropped, 300);
+    assert_eq!(backlog.left(), (0, 0));
+}
