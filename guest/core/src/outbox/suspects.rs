@@ -48,7 +48,6 @@ impl Outbox {
         let in_a_row = server.judged.failed_in_a_row;
         let others_passed = batch.tried(now, server.judged, blame);
         let others_pass = server.judged.others_pass(others_passed);
-        let longest = server.longest_wait();
         if others_pass {
             let random = &mut self.random;
             server
@@ -61,36 +60,54 @@ impl Outbox {
             let (reason, attempts) = (obstacle.reason, batch.attempts);
             let reason =
                 format!("{reason}; sent alone {attempts} times in vain while others were taken");
-            self.refused(batch, &reason, stats);
-            return;
+            return self.refused(batch, &reason, stats);
         }
+        let on_trial = lane.ready.iter().filter(|batch| batch.is_on_trial());
         let alone = lane.ready.iter().filter(|batch| batch.is_alone());
-        let (on_trial, probes): (Vec<_>, Vec<_>) = alone.partition(|batch| batch.is_on_trial());
-        let (on_trial, may_probe) = (on_trial.len() as u32, probes.len() < PROBES);
-        let attempts = match blame {
-            Blame::Way => ATTEMPTS_ON_THE_WAY,
-            Blame::Batch | Blame::Server => ATTEMPTS,
-        };
-        let tried_enough = batch.attempts >= attempts;
-        let half = batch.spans.len() / 2;
-        let parts = match others_pass {
-            true if blame == Blame::Server && !tried_enough => None,
-            true => batch.split_at(half),
-            false if !tried_enough && in_a_row <= attempts => None,
-            false if may_probe => batch.split_at(1),
-            false if tried_enough && blame == Blame::Batch => batch.split_at(half),
-            false => None,
+        let (on_trial, alone) = (on_trial.count(), alone.count());
+        let parts = if others_pass {
+            split(&mut batch, blame)
+        } else {
+            probe(&mut batch, blame, in_a_row, alone - on_trial)
         };
         if let Some([first, second]) = parts {
             lane.ready.push_front(first.suspected(others_pass));
             lane.ready.push_back(second.suspected(others_pass));
         } else {
+            let longest = server.longest_wait();
             let wait = backoff::of_batch(batch.attempts, longest, &mut self.random);
-            let wait = wait.max(on_trial * BETWEEN_TRIALS);
+            let wait = wait.max(on_trial as u32 * BETWEEN_TRIALS);
             batch.suspect |= others_pass;
             batch.waits = others_pass.then_some((now + wait, obstacle));
             lane.ready.push_back(batch);
         }
         self.give_back_old(now, id, stats);
+    }
+}
+
+/// The halves of a batch, while others pass.
+fn split(batch: &mut Batch, blame: Blame) -> Option<[Batch; 2]> {
+    // Who is busy may take it later.
+    if blame == Blame::Server && batch.attempts < ATTEMPTS {
+        return None;
+    }
+    batch.split_at(batch.spans.len() / 2)
+}
+
+/// A call to be tried alone and the others, while nothing passes, if it is time for that; so many are under way.
+fn probe(batch: &mut Batch, blame: Blame, in_a_row: u32, probes: usize) -> Option<[Batch; 2]> {
+    let attempts = match blame {
+        Blame::Way => ATTEMPTS_ON_THE_WAY,
+        Blame::Batch | Blame::Server => ATTEMPTS,
+    };
+    let tried_enough = batch.attempts >= attempts;
+    if !tried_enough && in_a_row <= attempts {
+        None
+    } else if probes < PROBES {
+        batch.split_at(1)
+    } else if tried_enough && blame == Blame::Batch {
+        batch.split_at(batch.spans.len() / 2)
+    } else {
+        None
     }
 }
