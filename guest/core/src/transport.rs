@@ -79,6 +79,13 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+/// What somebody else said in one line, without what a terminal would take for a command.
+pub fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
 /// `Retry-After` in seconds, from the values of that header field and of `Date`: RFC 9110, section 10.2.3.
 /// Where it is a point in time, the server's own clock tells how far away that is.
 pub fn retry_after(value: &str, date: Option<&str>) -> Option<String> {

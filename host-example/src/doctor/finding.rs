@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use logger_core::transport::one_line;
 use serde::Serialize;
 
 /// How good what was found is.
@@ -113,11 +114,7 @@ impl Report {
     }
 
     fn line(&self, text: &str) -> String {
-        let words: Vec<_> = text
-            .split(|c: char| c.is_whitespace() || c.is_control())
-            .collect();
-        let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
-        let line = words.join(" ");
+        let line = one_line(text);
         let hide = |line: String, secret: &String| line.replace(secret.as_str(), "(hidden)");
         self.secrets.iter().fold(line, hide)
     }

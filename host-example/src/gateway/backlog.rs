@@ -62,13 +62,22 @@ struct Waiting {
     unwritten: bool,
     /// Calls that are being written, and will be back.
     away: usize,
-    /// Something may be here, or on the disk, that no worker has looked at.
-    some: bool,
-    /// A worker is about to look, and does nothing before that takes long.
-    expected: bool,
+    look: Look,
     /// When a call was taken last, and whether soon after another.
     last: Option<Instant>,
     soon: bool,
+}
+
+/// Who will see what comes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Look {
+    /// Nobody, unless a worker is woken.
+    #[default]
+    Nobody,
+    /// A worker that has found nothing, and looks again soon by itself.
+    Again,
+    /// A worker that is about to look, as something may be here, or on the disk; nothing it does before takes long.
+    AtOnce,
 }
 
 /// What a worker takes.
@@ -169,11 +178,10 @@ impl Backlog {
                 waiting.calls.push_back(record);
             }
         }
-        waiting.some = true;
-        let nobody_looks = !std::mem::replace(&mut waiting.expected, true);
+        let look = std::mem::replace(&mut waiting.look, Look::AtOnce);
         let many = waiting.calls.len() >= MANY;
         drop(waiting);
-        if nobody_looks || many {
+        if look == Look::Nobody || many {
             self.wake();
         }
     }
@@ -186,8 +194,10 @@ impl Backlog {
     /// A worker goes about something that may take long: what waits is another's.
     pub fn leave_to_others(&self) {
         let mut waiting = self.lock();
-        let some = waiting.some;
-        waiting.expected = some;
+        let some = waiting.look == Look::AtOnce;
+        if !some {
+            waiting.look = Look::Nobody;
+        }
         drop(waiting);
         if some {
             self.wake();
@@ -308,7 +318,7 @@ impl Backlog {
             // How much more there is on the disk is not known here.
             Next::OnDisk(_) => true,
             Next::Nothing { lingers } => {
-                (waiting.some, waiting.expected) = (false, lingers);
+                waiting.look = if lingers { Look::Again } else { Look::Nobody };
                 return next;
             }
             Next::End => return next,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::otlp::response::{PartialSuccess, partial_success};
 use crate::report::Cause;
 use crate::settings::{Protocol, Server, Settings};
-use crate::transport::{Response, TransportError};
+use crate::transport::{Response, TransportError, one_line};
 
 /// What stands in the way.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ pub(super) fn verdict(answer: &Result<Response, TransportError>, server: &Server
 }
 
 fn refused_part(partial: &PartialSuccess, server: &Server) -> String {
-    let said = one_line(&server.without_secrets(&partial.error_message));
+    let said = beginning(&server.without_secrets(&partial.error_message));
     format!(
         "{} refused {} spans of the batch that this one was in, and does not say which: {said}",
         server.tracking_uri, partial.rejected_spans
@@ -194,21 +194,16 @@ pub(super) fn misconfigured(response: &Response, server: &Server) -> Obstacle {
 /// What the server said, in one line and without what it was sent to be let in.
 pub(super) fn told(response: &Response, server: &Server) -> String {
     let said = server.without_secrets(&String::from_utf8_lossy(&response.body));
-    let said = one_line(&said);
+    let said = beginning(&said);
     format!(
         "{} answered {}: {said}",
         server.tracking_uri, response.status
     )
 }
 
-fn one_line(text: &str) -> String {
+fn beginning(text: &str) -> String {
     const MOST: usize = 300;
-    // What a terminal would take for a command is nothing to be read.
-    let words: Vec<_> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let mut line: String = words.join(" ").chars().take(MOST).collect();
+    let mut line: String = one_line(text).chars().take(MOST).collect();
     if line.is_empty() {
         line.push_str("nothing more");
     }

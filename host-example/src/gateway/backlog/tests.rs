@@ -166,13 +166,16 @@ async fn where_calls_follow_each_other_a_worker_looks_by_itself_for_a_while() {
         until(|| taken.load(Relaxed) == pushed).await;
     };
     push_one().await;
-    assert!(!backlog.lock().expected, "one call is no sequence");
+    assert!(
+        backlog.lock().look == Look::Nobody,
+        "one call is no sequence"
+    );
     // On a busy machine the next may not come soon enough.
-    while !backlog.lock().expected {
+    while backlog.lock().look == Look::Nobody {
         push_one().await;
     }
     push_one().await;
-    until(|| !backlog.lock().expected).await;
+    until(|| backlog.lock().look == Look::Nobody).await;
     push_one().await;
     backlog.close();
     taking.await.unwrap();
