@@ -1,6 +1,7 @@
 //! Where the values of a document are, noted while it is validated: whoever looks for members then steps from one to the
 //! next, whatever is in them, and the text is gone over once.
 
+use super::names::Outline;
 use super::raw::Raw;
 use super::scan::{self, ParseError};
 
@@ -16,6 +17,7 @@ pub struct Document<'a> {
 pub struct Mark {
     /// Where a member's name stands between its quotes; nothing, of an element.
     pub key: (u32, u32),
+    pub(super) outline: Outline,
     /// Where the value is.
     pub value: (u32, u32),
     /// How many marks follow that lie within it.
@@ -25,14 +27,14 @@ pub struct Mark {
 /// What is told of a document while it is validated.
 pub(super) trait Marker {
     /// A value begins, after a name or as an element.
-    fn begin(&mut self, key: (usize, usize), value: usize);
+    fn begin(&mut self, key: (usize, usize), outline: Outline, value: usize);
     /// The value that began last and is not ended has ended.
     fn end(&mut self, at: usize);
 }
 
 /// Notes nothing.
 impl Marker for () {
-    fn begin(&mut self, _: (usize, usize), _: usize) {}
+    fn begin(&mut self, _: (usize, usize), _: Outline, _: usize) {}
     fn end(&mut self, _: usize) {}
 }
 
@@ -44,10 +46,11 @@ struct Marks {
 }
 
 impl Marker for Marks {
-    fn begin(&mut self, key: (usize, usize), value: usize) {
+    fn begin(&mut self, key: (usize, usize), outline: Outline, value: usize) {
         self.open.push(self.all.len());
         self.all.push(Mark {
             key: (key.0 as u32, key.1 as u32),
+            outline,
             value: (value as u32, value as u32),
             within: 0,
         });

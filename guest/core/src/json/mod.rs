@@ -8,6 +8,7 @@
 
 mod clean;
 mod marks;
+mod names;
 mod node;
 mod place;
 mod raw;

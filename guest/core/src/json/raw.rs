@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::marks::Mark;
+use super::names::{Names, Outline};
 use super::scan::{self, ParseError, byte, white_space};
 use super::strings::unescape;
 
@@ -223,26 +224,32 @@ impl<'a> Raw<'a> {
     }
 
     /// The members of these names in one pass, of each the last one if there are several.
+    #[inline(always)]
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> [Option<Raw<'a>>; N] {
         let mut values = [None; N];
-        self.find(&keys, &keys.map(outline), &mut values);
+        self.find(Names::new(&keys), &mut values);
         values
     }
 
-    /// The members of these names, which have these outlines.
-    fn find(self, names: &[&str], outlines: &[u32], values: &mut [Option<Raw<'a>>]) {
-        let position = |key: &str| position(names, outlines, key);
+    fn find(self, names: Names<'_>, values: &mut [Option<Raw<'a>>]) {
         if self.marks.is_empty() || self.kind() != Kind::Object {
             for (key, value) in self.unmarked_entries() {
-                if let Some(slot) = position(key).and_then(|at| values.get_mut(at)) {
+                let outline = Outline::of_key(key);
+                if names.may_have(outline)
+                    && let Some(at) = names.position(outline, key)
+                    && let Some(slot) = values.get_mut(at)
+                {
                     *slot = Some(value);
                 }
             }
             return;
         }
         for (mark, within) in self.steps() {
-            let at = self.slice(mark.key).and_then(position);
-            if let Some(slot) = at.and_then(|at| values.get_mut(at)) {
+            if names.may_have(mark.outline)
+                && let Some(key) = self.slice(mark.key)
+                && let Some(at) = names.position(mark.outline, key)
+                && let Some(slot) = values.get_mut(at)
+            {
                 *slot = self.part_at(mark.value, within);
             }
         }
@@ -278,60 +285,6 @@ impl<'a> Raw<'a> {
             Some((key, Raw::within(value)))
         })
     }
-}
-
-/// Which of the names a key is, that stands as it does between its quotes.
-fn position(names: &[&str], outlines: &[u32], key: &str) -> Option<usize> {
-    // Most are none, and no outline is theirs.
-    if is_among(outline(key), outlines) {
-        let found = names.iter().position(|name| is_same(name, key));
-        if found.is_some() {
-            return found;
-        }
-    }
-    if scan::is_plain(key) {
-        return None;
-    }
-    let key = unescape(key);
-    names.iter().position(|name| *name == key)
-}
-
-/// Whether an outline is among these: all are compared, as vectors do it at once, and the last without a loop, whose turns
-/// cost the sandbox more than they do.
-fn is_among(outline: u32, outlines: &[u32]) -> bool {
-    let alike = |any, other: &u32| any | (*other == outline);
-    let (eights, rest) = outlines.as_chunks::<8>();
-    let (fours, rest) = rest.as_chunks::<4>();
-    let in_eights = |any, eight: &[u32; 8]| any | eight.iter().fold(false, alike);
-    let at = |index: usize| rest.get(index) == Some(&outline);
-    let in_four = |four: &[u32; 4]| four.iter().fold(false, alike);
-    eights.iter().fold(false, in_eights)
-        || fours.first().is_some_and(in_four)
-        || at(0)
-        || at(1)
-        || at(2)
-}
-
-/// Whether two names are the same, by words of eight bytes: the sandbox's `memcmp` goes byte by byte.
-fn is_same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    if one.len() != other.len() {
-        return false;
-    }
-    let ((words, _), (others, _)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
-    let number = |word: &[u8; 8]| u64::from_le_bytes(*word);
-    let alike = || (words.iter().zip(others)).all(|(word, other)| number(word) == number(other));
-    match (one.last_chunk(), other.last_chunk()) {
-        (Some(last), Some(others_last)) => number(last) == number(others_last) && alike(),
-        _ => one.iter().zip(other).all(|(byte, other)| byte == other),
-    }
-}
-
-/// What most names differ in: length, first and last byte.
-fn outline(name: &str) -> u32 {
-    let name = name.as_bytes();
-    let [first, last] = [name.first(), name.last()].map(|byte| byte.copied().unwrap_or(0));
-    (name.len() as u32) << 16 | u32::from(first) << 8 | u32::from(last)
 }
 
 fn after_comma(text: &[u8], end: usize) -> usize {

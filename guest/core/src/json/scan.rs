@@ -4,6 +4,7 @@
 //! surrogate escapes that stand alone.
 
 use super::marks::Marker;
+use super::names::Outline;
 use crate::bytes;
 
 /// Where and why a text is not JSON.
@@ -50,12 +51,12 @@ fn document(text: &[u8], marker: &mut impl Marker) -> Result<(), Fault> {
                 if byte(text, inner) != b']' {
                     open.push(b'[');
                     at = inner;
-                    marker.begin((at, at), at);
+                    marker.begin((at, at), Outline::of(b""), at);
                     continue 'value;
                 }
                 inner + 1
             }
-            b'"' => string(text, at)?,
+            b'"' => string(text, at)?.0,
             b't' => literal(text, at, b"true")?,
             b'f' => literal(text, at, b"false")?,
             b'n' => literal(text, at, b"null")?,
@@ -79,7 +80,7 @@ fn document(text: &[u8], marker: &mut impl Marker) -> Result<(), Fault> {
                 }
                 (Some(b'['), b',') => {
                     at = white_space(text, at + 1);
-                    marker.begin((at, at), at);
+                    marker.begin((at, at), Outline::of(b""), at);
                     continue 'value;
                 }
                 (Some(b'{'), b'}') | (Some(b'['), b']') => {
@@ -98,13 +99,17 @@ fn member(text: &[u8], at: usize, marker: &mut impl Marker) -> Result<usize, Fau
     if byte(text, at) != b'"' {
         return Err((at, "expected a key in quotes"));
     }
-    let end = string(text, at)?;
+    let (end, is_escaped) = string(text, at)?;
     let colon = white_space(text, end);
     if byte(text, colon) != b':' {
         return Err((colon, "expected `:`"));
     }
     let value = white_space(text, colon + 1);
-    marker.begin((at + 1, end - 1), value);
+    let outline = match text.get(at + 1..end - 1) {
+        Some(name) if !is_escaped => Outline::of(name),
+        _ => Outline::ESCAPED,
+    };
+    marker.begin((at + 1, end - 1), outline, value);
     Ok(value)
 }
 
@@ -116,13 +121,18 @@ fn literal(text: &[u8], at: usize, word: &[u8]) -> Result<usize, Fault> {
     }
 }
 
-fn string(text: &[u8], quote: usize) -> Result<usize, Fault> {
+/// Where a string ends, and whether it has escapes.
+fn string(text: &[u8], quote: usize) -> Result<(usize, bool), Fault> {
     let mut at = quote + 1;
+    let mut is_escaped = false;
     loop {
         at = plain_end(text, at);
         match byte(text, at) {
-            b'"' => return Ok(at + 1),
-            b'\\' => at = escape(text, at)?,
+            b'"' => return Ok((at + 1, is_escaped)),
+            b'\\' => {
+                is_escaped = true;
+                at = escape(text, at)?;
+            }
             _ if at >= text.len() => return Err((at, "a string does not end")),
             _ => return Err((at, "a control character in a string is not escaped")),
         }

@@ -36,22 +36,19 @@ const ANCHORS: [bool; 256] = {
 
 /// Whether there may be a secret.
 pub(super) fn suspects(text: &[u8]) -> bool {
-    let mut from = 0;
-    while let Some(at) = next_anchor(text, from) {
+    let noticed = |at| {
         let mut noticed = false;
         notices(text, at, &mut |_| noticed = true);
-        if noticed {
-            return true;
-        }
-        from = at + 1;
-    }
-    runs::long_runs(text).any(|run| runs::is_key(text, &run))
+        noticed
+    };
+    first_anchor(text, 0, noticed).is_some()
+        || runs::long_runs(text).any(|run| runs::is_key(text, &run))
 }
 
 /// Adds the secrets of a text.
 pub(super) fn secrets(text: &[u8], found: &mut Vec<Range<usize>>) {
     let mut from = 0;
-    while let Some(at) = next_anchor(text, from) {
+    while let Some(at) = first_anchor(text, from, |_| true) {
         from = at + 1;
         notices(text, at, &mut |notice| {
             if let Some(range) = notice.secret(text, at) {
@@ -69,22 +66,53 @@ const BLOCK: usize = 16;
 /// How long a text is that is looked at in blocks. Short ones are names and ids, which have an anchor every few bytes.
 const LONG: usize = 256;
 
-/// The next position from `from` on that something may be noticed by.
-fn next_anchor(text: &[u8], mut from: usize) -> Option<usize> {
-    loop {
-        let rest = text.get(from..)?;
-        let around = from.checked_sub(1).filter(|_| rest.len() >= LONG);
-        let block = around.and_then(|before| text.get(before..)?.first_chunk());
-        if block.is_some_and(|block| !may_tell(block)) {
-            from += BLOCK;
-            continue;
+/// The first position from `from` on that something may be noticed by, and that is wanted.
+#[inline(always)]
+fn first_anchor(
+    text: &[u8],
+    mut from: usize,
+    is_wanted: impl Fn(usize) -> bool + Copy,
+) -> Option<usize> {
+    while text.len().saturating_sub(from) >= LONG {
+        let around = from.checked_sub(1).and_then(|before| text.get(before..));
+        let block = around.and_then(<[u8]>::first_chunk);
+        if block.is_none_or(may_tell) {
+            let found = anchor_within(text, from, from + BLOCK, is_wanted);
+            if found.is_some() {
+                return found;
+            }
         }
-        let at = from + rest.iter().position(|byte| is_anchor(*byte))?;
-        if is_telling(text, at) {
+        from += BLOCK;
+    }
+    anchor_within(text, from, text.len(), is_wanted)
+}
+
+/// The same up to an end. Four bytes at each turn of the loop, which takes the sandbox longer than a byte does.
+fn anchor_within(
+    text: &[u8],
+    mut at: usize,
+    end: usize,
+    is_wanted: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let (fours, rest) = text.get(at..end)?.as_chunks::<4>();
+    let is_found = |byte: u8, at: usize| is_anchor(byte) && is_telling(text, at) && is_wanted(at);
+    for [first, second, third, fourth] in fours {
+        if is_found(*first, at) {
             return Some(at);
         }
-        from = at + 1;
+        if is_found(*second, at + 1) {
+            return Some(at + 1);
+        }
+        if is_found(*third, at + 2) {
+            return Some(at + 2);
+        }
+        if is_found(*fourth, at + 3) {
+            return Some(at + 3);
+        }
+        at += 4;
     }
+    let mut rest = (at..).zip(rest);
+    rest.find_map(|(at, byte)| is_found(*byte, at).then_some(at))
 }
 
 /// Whether there may be an anchor that tells something in a block, which stands here with the bytes on both of its sides:
