@@ -237,11 +237,13 @@ impl<'a> Copy<'a, '_> {
         if let Some(end) = self.replaced_by_place(at, filter) {
             return end;
         }
-        let end = scalar_end(self.text.as_bytes(), at);
+        let (end, is_plain) = number_end(self.text.as_bytes(), at);
         let number = self.text.get(at..end).unwrap_or_default();
+        // The longest integer that always fits has 18 digits, and no decimal of that length is infinite.
+        let is_short = is_plain && number.len() <= 18;
         if let Some(new) = filter.number(number) {
             self.replace(at, end, new);
-        } else if self.deep.is_none() && !is_readable(number) {
+        } else if self.deep.is_none() && !is_short && !is_readable(number) {
             self.replace(at, end, number);
             self.cleaned.numbers = true;
         }
@@ -295,14 +297,22 @@ fn cost(bracket: u8) -> usize {
     }
 }
 
+/// In validated text: the position after the number that begins at `at`, and whether it is written without letters.
+fn number_end(text: &[u8], mut at: usize) -> (usize, bool) {
+    loop {
+        match byte(text, at) {
+            b'0'..=b'9' | b'.' | b'-' | b'+' => at += 1,
+            b'a'..=b'z' | b'A'..=b'Z' => return (scalar_end(text, at), false),
+            _ => return (at, true),
+        }
+    }
+}
+
 /// Whether MLflow can read the number back: an integer of 64 bits or a finite float.
 fn is_readable(number: &str) -> bool {
-    // The longest decimal that always fits has 18 digits.
-    let short = number.len() <= 18 && number.bytes().all(|byte| byte.is_ascii_digit());
-    short
-        || if number.contains(['.', 'e', 'E']) {
-            number.parse::<f64>().is_ok_and(f64::is_finite)
-        } else {
-            number.parse::<i64>().is_ok()
-        }
+    if number.contains(['.', 'e', 'E']) {
+        number.parse::<f64>().is_ok_and(f64::is_finite)
+    } else {
+        number.parse::<i64>().is_ok()
+    }
 }
