@@ -99,6 +99,7 @@ impl Logger {
         if self.held_bytes() + bytes <= most {
             return Ok(());
         }
+        self.outbox.give_back_failing(most / 4, &mut self.stats);
         if self.outbox.spans() == 0 {
             match self.streams.stalest() {
                 Some(id) => self.cancel(now, &id),

@@ -3,10 +3,10 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use logger_core::event::Hook;
+use logger_core::event::{EventError, Hook};
 use logger_core::transport::TransportError;
 use logger_core::{FlushMode, Logger};
 use serde_json::json;
@@ -34,6 +34,26 @@ struct Play {
     returned: BTreeSet<u64>,
     refused: BTreeMap<u64, (Duration, String)>,
     requests: usize,
+    /// Whether what is given back is logged again at once.
+    relogs: bool,
+}
+
+/// A linear congruential generator (Knuth).
+struct Random(u64);
+
+impl Random {
+    /// The fault in so many of a hundred cases.
+    fn answer(&mut self, in_vain: u64, fault: &Answer) -> Answer {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        if (self.0 >> 33) % 100 < in_vain {
+            fault.clone()
+        } else {
+            answer(200, "")
+        }
+    }
 }
 
 impl Play {
@@ -45,13 +65,23 @@ impl Play {
             returned: BTreeSet::new(),
             refused: BTreeMap::new(),
             requests: 0,
+            relogs: true,
         }
     }
 
     fn log(&mut self, key: u64) {
+        assert!(self.takes(key));
+    }
+
+    /// Logs a call, unless the queue is full.
+    fn takes(&mut self, key: u64) -> bool {
         let payload = payload(&key.to_string()).to_string();
         let event = event(Hook::Success, key, &payload);
-        self.logger.log(self.now, &event).unwrap();
+        match self.logger.log(self.now, &event) {
+            Ok(()) => true,
+            Err(EventError::QueueFull) => false,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Sends what is due to a server that is asked of the calls of each request, and waits until there is more.
@@ -73,7 +103,9 @@ impl Play {
         }
         for given_back in &report.returned {
             self.returned.extend(&given_back.keys);
-            given_back.keys.iter().for_each(|key| self.log(*key));
+            if self.relogs {
+                given_back.keys.iter().for_each(|key| self.log(*key));
+            }
         }
         let wake = self.logger.next_wake(self.now).unwrap_or_default();
         self.now += wake.max(Duration::from_millis(20));
@@ -138,18 +170,9 @@ fn a_backlog_arrives_though_each_of_its_batches_fails() {
 #[test]
 fn a_call_that_fails_alone_is_refused_as_others_pass() {
     for (name, fault) in faults() {
-        for (patience, calls, longest) in [
-            (300_000, u64::MAX, 900),
-            (5000, u64::MAX, 60),
-            (300_000, 100, 1800),
-            (5000, 100, 120),
-        ] {
-            // A proxy that is busy says that of no call in particular.
-            if name == "503" && calls < u64::MAX {
-                continue;
-            }
+        for (patience, longest) in [(300_000, 900), (5000, 60)] {
             let mut play = Play::new(json!({"retry_max_elapsed_ms": patience}));
-            let mut keys = 0..calls;
+            let mut keys = 0..;
             while play.refused.is_empty() && play.now < NOW + Duration::from_secs(3600) {
                 keys.by_ref().take(10).for_each(|key| play.log(key));
                 play.go_on(|keys| {
@@ -176,13 +199,81 @@ fn a_call_that_fails_alone_is_refused_as_others_pass() {
     }
 }
 
+/// A server fails over half of what it gets, and then over all, while hardly anything comes.
+#[test]
+fn a_server_that_takes_nothing_has_no_call_refused_and_is_not_asked_often() {
+    for (name, fault) in faults() {
+        for patience in [2000, 10_000, 300_000] {
+            let mut play = Play::new(json!({"retry_max_elapsed_ms": patience}));
+            let mut random = Random(7);
+            for key in 0..40 {
+                play.log(key);
+                play.go_on(|_| random.answer(50, &fault));
+            }
+            (play.requests, play.now) = (0, play.now + Duration::from_secs(1));
+            let began = play.now;
+            let mut key = 40;
+            while play.now < began + Duration::from_secs(3600) {
+                if play.now >= began + Duration::from_secs(300 * (key - 40)) {
+                    play.log(key);
+                    key += 1;
+                }
+                play.go_on(|_| fault.clone());
+            }
+            assert_eq!(play.refused, BTreeMap::new(), "{name} {patience}");
+            assert!(
+                play.requests < 60 * 60,
+                "{name} {patience}: {} requests an hour",
+                play.requests
+            );
+            while play.delivered.len() < key as usize
+                && play.now < began + Duration::from_secs(7200)
+            {
+                play.go_on(|_| answer(200, ""));
+            }
+            assert_eq!(play.delivered.len(), key as usize, "{name} {patience}");
+        }
+    }
+}
+
+/// Most of what the queue holds are calls that the server fails over.
+#[test]
+fn calls_that_fail_leave_room_for_those_that_pass() {
+    // Of a server that says it is busy nothing is known for long.
+    for (name, fault) in faults().into_iter().filter(|(name, _)| *name != "503") {
+        let mut play = Play::new(json!({"queue_max_bytes": 150_000}));
+        play.relogs = false;
+        let mut waiting: VecDeque<u64> = (0..400).collect();
+        let is_bad = |key: u64| key < 100;
+        while play.delivered.len() < 300 && play.now < NOW + Duration::from_secs(1800) {
+            while let Some(key) = waiting.front() {
+                if !play.takes(*key) {
+                    break;
+                }
+                waiting.pop_front();
+            }
+            play.go_on(|keys| {
+                if keys.iter().any(|key| is_bad(*key)) {
+                    fault.clone()
+                } else {
+                    answer(200, "")
+                }
+            });
+            // As a host does that leaves them alone for a while.
+            waiting.extend(std::mem::take(&mut play.returned));
+        }
+        assert_eq!(play.delivered.len(), 300, "{name}");
+        assert!(play.refused.keys().all(|key| is_bad(*key)), "{name}");
+    }
+}
+
 /// What the server answers says nothing of the calls: whatever fails is tried again until it passes.
 #[test]
 fn a_server_that_fails_most_of_the_time_has_no_call_refused() {
     for (name, fault) in faults() {
         for (in_vain, patience) in [(50, 2000), (85, 2000), (85, 300_000)] {
             let mut play = Play::new(json!({"retry_max_elapsed_ms": patience}));
-            let mut random = 7_u64;
+            let mut random = Random(7);
             let mut key = 0;
             while play.delivered.len() < 400 && play.now < NOW + Duration::from_secs(7200) {
                 for _ in 0..4 {
@@ -191,16 +282,7 @@ fn a_server_that_fails_most_of_the_time_has_no_call_refused() {
                         key += 1;
                     }
                 }
-                play.go_on(|_| {
-                    random = random
-                        .wrapping_mul(6_364_136_223_846_793_005)
-                        .wrapping_add(1);
-                    if (random >> 33) % 100 < in_vain {
-                        fault.clone()
-                    } else {
-                        answer(200, "")
-                    }
-                });
+                play.go_on(|_| random.answer(in_vain, &fault));
             }
             assert_eq!(play.refused, BTreeMap::new(), "{name} {in_vain} %");
             assert_eq!(play.delivered.len(), 400, "{name} {in_vain} %");

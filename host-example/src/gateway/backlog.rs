@@ -347,6 +347,11 @@ impl Backlog {
         }
     }
 
+    /// Leaves a call in the spool for a while, that a worker has no room for. False: it is not there.
+    pub fn leave(&self, ticket: Ticket) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.leave(ticket))
+    }
+
     /// No more calls will come; those that wait are still taken.
     pub fn close(&self) {
         self.lock().closed = true;

@@ -27,6 +27,8 @@ use suspects::Suspects;
 const SHORTEST: Duration = Duration::from_millis(20);
 /// How long to wait after something that should not happen.
 const LONG: Duration = Duration::from_secs(1);
+/// After so long without anything's being settled, though the server may be asked, what is held keeps out no others.
+const STALLED: Duration = Duration::from_secs(5);
 /// Flushes that may trap before calls are delivered one by one.
 const TRAPS: u32 = 2;
 
@@ -46,6 +48,8 @@ pub(super) struct Worker<F: Sinks> {
     not_before: Instant,
     /// The plugin's queue is full until something has been settled.
     full: bool,
+    /// When something was settled last.
+    settled_at: Instant,
     /// Flushes in a row that trapped.
     traps: u32,
     /// Calls that may be what makes instances trap.
@@ -95,6 +99,7 @@ impl<F: Sinks> Worker<F> {
             stats: None,
             not_before: Instant::now(),
             full: false,
+            settled_at: Instant::now(),
             traps: 0,
             suspects: Suspects::default(),
             in_a_row: 0,
@@ -165,7 +170,7 @@ impl<F: Sinks> Worker<F> {
 
     async fn next(&mut self) -> Next {
         let wake = self.wake().await;
-        let has_room = !self.full && self.held.bytes() < self.most();
+        let has_room = self.has_room();
         if !has_room {
             self.backlog.leave_to_others();
         }
@@ -270,6 +275,20 @@ impl<F: Sinks> Worker<F> {
     /// The bytes that may be held. A reload may change them.
     fn most(&self) -> usize {
         self.backlog.budget().most() / self.share
+    }
+
+    /// Whether one more call may be held. Where nothing of what is held is taken, though the server does not keep
+    /// everybody waiting, calls that it fails over are in the way of those that it would take.
+    fn has_room(&self) -> bool {
+        let now = Instant::now();
+        let stalls = now - self.settled_at >= STALLED && self.not_before <= now + LONG;
+        let most = match (stalls, self.backlog.is_spooled()) {
+            // Memory holds no more of them than before.
+            (true, true) => usize::MAX,
+            (true, false) => self.most() + self.most() / 2,
+            (false, _) => self.most(),
+        };
+        !self.full && self.held.bytes() < most
     }
 
     /// Has memory hold no more than that: what is beyond it is in the spool alone until it is needed again, as

@@ -12,8 +12,8 @@
 //! An entry is handed to the operating system before [`append`](Spool::append) returns: from then on
 //! it survives the end of the process, `kill -9` included. [`sync`](Spool::sync), called at intervals
 //! by somebody who may wait for a disk, has it survive the end of the machine. No entry is changed once
-//! it is written. A segment is removed when all of its entries are done, each on its own, so one entry
-//! that stays long holds up no other's space.
+//! it is written. A segment is removed when all of its entries are done, each on its own: one entry that stays long holds
+//! up its segment's space, and no other's.
 //!
 //! `max_bytes` bounds the files' sum. Where it is reached, [`make_room`](Spool::make_room) drops the
 //! oldest segment that nobody has anything of.

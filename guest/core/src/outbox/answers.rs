@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::batch::Batch;
+use super::lane::Span;
 use super::verdict::{Blame, Verdict, too_slow, verdict};
 use super::{LaneId, Outbox, lookup};
 use crate::report::{Cause, Delivery, Refusal, Stats};
@@ -30,7 +31,9 @@ impl Outbox {
             Ok(()) => server.backoff.reset(now),
             // The experiment that an event asked for is that event's fault, and holds up no others.
             Err(lookup::Failure { obstacle, of_lane })
-                if of_lane && obstacle.cause == Cause::Misconfigured && !lane.configured =>
+                if (of_lane || server.judged.all_pass())
+                    && obstacle.cause == Cause::Misconfigured
+                    && !lane.configured =>
             {
                 let spans = lane.take_all();
                 self.refused(Batch::new(spans), &obstacle.reason, stats);
@@ -89,22 +92,23 @@ impl Outbox {
                 let obstacle = too_slow(&server.settings, spans);
                 server.too_slow_for(spans);
                 if spans == 1 {
-                    return self.suspect(now, id, batch, obstacle, Blame::Way, stats);
+                    return self.suspect(now, id, batch, obstacle, Blame::Time, stats);
                 }
                 stats.requests_failed += 1;
                 server.judged.failed(&batch);
-                batch.tried(now, server.judged, Blame::Server);
+                batch.tried(now, server.judged);
                 server.failed(now, obstacle, &mut self.random);
+                // Behind the others: it may be one call that takes all of the time.
                 match batch.split_at(spans / 2) {
-                    Some(halves) => lane.put_back(halves),
-                    None => lane.ready.push_front(batch),
+                    Some(halves) => lane.ready.extend(halves),
+                    None => lane.ready.push_back(batch),
                 }
                 self.give_back_old(now, id, stats);
             }
             Verdict::Later(obstacle) => {
                 stats.requests_failed += 1;
                 server.judged.failed(&batch);
-                batch.tried(now, server.judged, Blame::Server);
+                batch.tried(now, server.judged);
                 server.failed(now, obstacle, &mut self.random);
                 lane.ready.push_front(batch);
                 self.give_back_old(now, id, stats);
@@ -114,7 +118,7 @@ impl Outbox {
                 lane.lookup = lookup::Lookup::new(&lane.experiment, Protocol::Mlflow);
                 lane.backoff
                     .fail(now, obstacle, server.longest_wait(), &mut self.random);
-                batch.tried(now, server.judged, Blame::Server);
+                batch.tried(now, server.judged);
                 lane.ready.push_front(batch);
                 self.give_back_old(now, id, stats);
             }
@@ -154,13 +158,18 @@ impl Outbox {
         let patience = server.settings.delivery.retry_max_elapsed;
         let obstacle = lane.backoff.obstacle().or(server.backoff.obstacle());
         let reason = obstacle.map_or_else(String::new, |obstacle| obstacle.reason.clone());
-        for span in lane.take_older(now, patience) {
+        let old = lane.take_older(now, patience);
+        self.give_back(old, &reason, stats);
+    }
+
+    pub(super) fn give_back(&mut self, spans: Vec<Span>, reason: &str, stats: &mut Stats) {
+        for span in spans {
             self.release(span.held());
             stats.spans_returned += 1;
             self.given_back.insert(span.trace);
             self.report.returned.push(Refusal {
                 keys: span.keys,
-                reason: reason.clone(),
+                reason: reason.to_owned(),
             });
         }
     }

@@ -6,7 +6,8 @@ use super::Obstacle;
 use crate::report::Cause;
 
 const FIRST: Duration = Duration::from_millis(500);
-const LONGEST: Duration = Duration::from_secs(60);
+/// The longest wait.
+pub(super) const LONGEST: Duration = Duration::from_secs(60);
 /// The longest where batches are given back soon, at least: each is to be tried more than once before.
 const SHORTEST_LONGEST: Duration = Duration::from_secs(2);
 /// What somebody has to mend is not mended within a second.

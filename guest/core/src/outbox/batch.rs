@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::judged::Judged;
 use super::lane::Span;
-use super::verdict::{Blame, Obstacle};
+use super::verdict::Obstacle;
 use crate::id::TraceId;
 
 /// A call that fails so often by chance with a probability of no more than this is to blame itself.
@@ -22,7 +22,7 @@ pub(super) struct Batch {
     /// It is a part of one that failed: what is wrong may be in it.
     pub suspect: bool,
     /// Others have passed since it, or what it is a part of, first failed.
-    others_passed: bool,
+    pub others_passed: bool,
     /// What the server had judged when it last failed.
     seen: Option<Judged>,
     /// How likely it is that it has failed by chance so often.
@@ -43,6 +43,11 @@ impl Batch {
             chance: 1.0,
             waits: None,
         }
+    }
+
+    /// What it takes of the queue's bytes.
+    pub fn held(&self) -> usize {
+        self.spans.iter().map(Span::held).sum()
     }
 
     /// Whether a span of the trace is in it.
@@ -66,21 +71,18 @@ impl Batch {
         self.is_alone() && self.waits.is_some()
     }
 
-    /// Notes that it was sent in vain, when the server had judged so many. True: others have passed since it
-    /// first was.
-    pub fn tried(&mut self, now: Duration, judged: Judged, blame: Blame) -> bool {
+    /// Notes that it was sent in vain, when the server had judged so many. True: others have passed since it was sent
+    /// last.
+    pub fn tried(&mut self, now: Duration, judged: Judged) -> bool {
         let before = *self.seen.get_or_insert(judged);
         let passed = judged.passed_since(before);
-        // Who is busy, and is asked for nothing else, says nothing of the call.
-        if passed || (self.others_passed && blame != Blame::Server) {
-            self.chance *= judged.chance_since(before);
-        }
+        self.chance *= judged.chance_since(before);
         self.others_passed |= passed;
         self.attempts += 1;
         self.first_tried.get_or_insert(now);
         self.seen = Some(judged);
         self.waits = None;
-        self.others_passed
+        passed
     }
 
     /// Whether a call that is sent alone has failed so long, and so often while others passed, that it is what is

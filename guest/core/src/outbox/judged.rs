@@ -8,10 +8,6 @@ use super::batch::Batch;
 /// One attempt tells no more than this, however many others passed meanwhile: they may all have passed before or after some
 /// trouble of the server's.
 const LEAST_CHANCE: f64 = 0.1;
-/// The same where no others passed: it may be another server by now.
-const LEAST_CHANCE_ALONE: f64 = 0.5;
-/// How much each batch changes of what is usual lately.
-const LATELY: f64 = 1.0 / 32.0;
 
 /// How many batches a server has judged, and how many not.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,8 +17,6 @@ pub(super) struct Judged {
     /// Those among them, and among the failed, that were sent for the first time: others are not what is usual.
     first_passed: u64,
     first_failed: u64,
-    /// What part of those has failed lately.
-    failing: f64,
     /// How many have failed since one passed, and passed since one failed.
     pub failed_in_a_row: u32,
     passed_in_a_row: u32,
@@ -38,10 +32,7 @@ const ALL_PASS: u32 = 16;
 impl Judged {
     pub fn passed(&mut self, batch: &Batch) {
         self.passed += 1;
-        if batch.attempts == 0 {
-            self.first_passed += 1;
-            self.failing -= self.failing * LATELY;
-        }
+        self.first_passed += u64::from(batch.attempts == 0);
         self.is_mixed |= self.failed_in_a_row > 0;
         self.failed_in_a_row = 0;
         self.passed_in_a_row += 1;
@@ -50,10 +41,7 @@ impl Judged {
 
     /// A batch has failed, before that is noted in it.
     pub fn failed(&mut self, batch: &Batch) {
-        if batch.attempts == 0 {
-            self.first_failed += 1;
-            self.failing += (1.0 - self.failing) * LATELY;
-        }
+        self.first_failed += u64::from(batch.attempts == 0);
     }
 
     /// The same, and the reason may be in it.
@@ -71,19 +59,20 @@ impl Judged {
         (since || self.is_mixed) && self.failed_in_a_row <= NONE_PASSES
     }
 
+    /// Whether the last one passed.
+    pub fn all_pass(&self) -> bool {
+        self.passed_in_a_row > 0
+    }
+
     /// Whether any passed since then.
     pub fn passed_since(&self, before: Self) -> bool {
         self.passed > before.passed
     }
 
-    /// How likely it was to fail since then; one, where nothing passed. Where nobody else has tried, it is as likely as
-    /// lately.
+    /// How likely it was to fail since then; one, where nothing passed.
     pub fn chance_since(&self, before: Self) -> f64 {
         let passed = self.first_passed - before.first_passed;
         let failed = self.first_failed - before.first_failed;
-        if passed + failed == 0 {
-            return self.failing.max(LEAST_CHANCE_ALONE);
-        }
         let chance = (failed + 1) as f64 / (passed + failed + 1) as f64;
         chance.max(LEAST_CHANCE)
     }

@@ -25,6 +25,12 @@ const ATTEMPTS_ON_THE_WAY: u32 = 2;
 const PROBES: usize = 4;
 /// Each call on trial is sent no more often than lets so much time pass between any two of them.
 const BETWEEN_TRIALS: Duration = Duration::from_millis(500);
+/// Where no answer comes, trials take no more than one in so many parts of the time.
+const SHARE_OF_TIME: u32 = 4;
+/// What part of the queue calls on trial may take before it is urgent to be rid of them: one in so many bytes.
+const TRIALS_SHARE: usize = 8;
+/// The longest wait between two attempts then.
+const URGENT: Duration = Duration::from_secs(2);
 
 impl Outbox {
     /// A batch was sent in vain.
@@ -46,8 +52,8 @@ impl Outbox {
         stats.requests_failed += 1;
         server.judged.suspected(&batch);
         let in_a_row = server.judged.failed_in_a_row;
-        let others_passed = batch.tried(now, server.judged, blame);
-        let others_pass = server.judged.others_pass(others_passed);
+        let passing = batch.tried(now, server.judged);
+        let others_pass = server.judged.others_pass(batch.others_passed);
         if others_pass {
             let random = &mut self.random;
             server
@@ -56,33 +62,79 @@ impl Outbox {
         } else {
             server.failed(now, obstacle.clone(), &mut self.random);
         }
-        if others_pass && batch.is_guilty(now, server.settings.delivery.retry_max_elapsed) {
+        let on_trial = lane.ready.iter().filter(|batch| batch.is_on_trial());
+        let bytes: usize = on_trial.clone().map(Batch::held).sum();
+        let (on_trial, alone) = (on_trial.count(), lane.ready.iter());
+        let probes = alone.filter(|batch| batch.is_alone()).count() - on_trial;
+        // Those on trial are to leave room for others, whatever time they may have.
+        let delivery = &server.settings.delivery;
+        let is_urgent = bytes > delivery.queue_max_bytes / TRIALS_SHARE;
+        let patience = if is_urgent {
+            Duration::ZERO
+        } else {
+            delivery.retry_max_elapsed
+        };
+        if others_pass && batch.is_guilty(now, patience) {
             let (reason, attempts) = (obstacle.reason, batch.attempts);
             let reason =
                 format!("{reason}; sent alone {attempts} times in vain while others were taken");
             return self.refused(batch, &reason, stats);
         }
-        let on_trial = lane.ready.iter().filter(|batch| batch.is_on_trial());
-        let alone = lane.ready.iter().filter(|batch| batch.is_alone());
-        let (on_trial, alone) = (on_trial.count(), alone.count());
         let parts = if others_pass {
             split(&mut batch, blame)
         } else {
-            probe(&mut batch, blame, in_a_row, alone - on_trial)
+            probe(&mut batch, blame, in_a_row, probes)
         };
         if let Some([first, second]) = parts {
             lane.ready.push_front(first.suspected(others_pass));
             lane.ready.push_back(second.suspected(others_pass));
         } else {
-            let longest = server.longest_wait();
+            // Where nothing else is sent nobody learns anything.
+            let longest = match (passing, is_urgent) {
+                (false, _) => backoff::LONGEST,
+                (true, true) => URGENT,
+                (true, false) => server.longest_wait(),
+            };
+            let took = match blame {
+                Blame::Time => server.settings.delivery.timeout,
+                _ => Duration::ZERO,
+            };
+            let each = if is_urgent {
+                Duration::ZERO
+            } else {
+                BETWEEN_TRIALS
+            };
+            let each = each.max(SHARE_OF_TIME * took);
             let wait = backoff::of_batch(batch.attempts, longest, &mut self.random);
-            let wait = wait.max(on_trial as u32 * BETWEEN_TRIALS);
+            let wait = wait.max((on_trial as u32 + 1) * each);
             batch.suspect |= others_pass;
             batch.waits = others_pass.then_some((now + wait, obstacle));
             lane.ready.push_back(batch);
         }
         self.give_back_old(now, id, stats);
     }
+
+    /// Gives back calls that were sent in vain until so many bytes are free. The host may leave them alone for a while; here
+    /// they would keep out those that nothing is wrong with.
+    pub fn give_back_failing(&mut self, bytes: usize, stats: &mut Stats) {
+        let mut free = 0;
+        for index in 0..self.lanes.len() {
+            while let Some(lane) = self.lanes.get_mut(index)
+                && free < bytes
+                && let Some(place) = lane.ready.iter().position(is_failing)
+                && let Some(batch) = lane.ready.remove(place)
+            {
+                free += batch.held();
+                let reason =
+                    "the queue is full (`queue_max_bytes`), and it was sent in vain before";
+                self.give_back(batch.spans, reason, stats);
+            }
+        }
+    }
+}
+
+fn is_failing(batch: &Batch) -> bool {
+    batch.is_on_trial() || batch.attempts >= ATTEMPTS
 }
 
 /// The halves of a batch, while others pass.
@@ -97,7 +149,7 @@ fn split(batch: &mut Batch, blame: Blame) -> Option<[Batch; 2]> {
 /// A call to be tried alone and the others, while nothing passes, if it is time for that; so many are under way.
 fn probe(batch: &mut Batch, blame: Blame, in_a_row: u32, probes: usize) -> Option<[Batch; 2]> {
     let attempts = match blame {
-        Blame::Way => ATTEMPTS_ON_THE_WAY,
+        Blame::Way | Blame::Time => ATTEMPTS_ON_THE_WAY,
         Blame::Batch | Blame::Server => ATTEMPTS,
     };
     let tried_enough = batch.attempts >= attempts;

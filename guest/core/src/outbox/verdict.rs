@@ -68,6 +68,8 @@ pub(super) enum Blame {
     Batch,
     /// In the settings, or in the batch: something on the way does not let it pass.
     Way,
+    /// In either: no answer came to one call in time.
+    Time,
     /// In the server, which is busy; in the batch only where that is said of it again and again, as by a proxy whose
     /// server crashes over it.
     Server,

@@ -1,6 +1,7 @@
 //! The spool, in the backlog's terms: calls instead of bytes, and errors that are told and never passed
 //! on.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use crate::spool::{AppendError, ReadError, Removed, Spool, Ticket};
 /// How often the disk is to have what was written, which a machine that loses its power may lose, and is
 /// looked after otherwise.
 const SYNC: Duration = Duration::from_secs(1);
+/// How long a call is left in the spool that there was no room for.
+const LATER: Duration = Duration::from_secs(60);
 /// From here on a call takes so long to write that the runtime is told.
 const LARGE: usize = 1 << 20;
 
@@ -26,6 +29,8 @@ pub(super) struct Disk {
     health: Mutex<Health>,
     /// Calls that the disk did not give when they were asked for.
     aside: Mutex<Vec<Ticket>>,
+    /// Calls that are to be taken again later, and when they were left.
+    later: Mutex<VecDeque<(Instant, Ticket)>>,
     told: Quiet,
     full: String,
 }
@@ -79,6 +84,7 @@ impl Disk {
             metrics,
             health: Mutex::new(health),
             aside: Mutex::default(),
+            later: Mutex::default(),
             told: Quiet::default(),
             full,
         }
@@ -187,9 +193,25 @@ impl Disk {
         }
     }
 
-    /// The calls that were left aside, for the caller to put back.
+    /// Leaves a call that there is no room for. False: it is not there.
+    pub fn leave(&self, ticket: Ticket) -> bool {
+        let left = self.spool.leave(ticket);
+        if left {
+            let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+            later.push_back((Instant::now(), ticket));
+        }
+        left
+    }
+
+    /// The calls that were left aside, or long ago, for the caller to put back.
     pub fn left_aside(&self) -> Vec<Ticket> {
-        std::mem::take(&mut *self.aside())
+        let mut tickets = std::mem::take(&mut *self.aside());
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((_, ticket)) = later.pop_front_if(|(left, _)| left.elapsed() >= LATER) {
+            // It may have made room.
+            tickets.extend(Some(ticket).filter(|ticket| self.spool.fetch(*ticket)));
+        }
+        tickets
     }
 
     /// These calls are owed no more.

@@ -147,11 +147,8 @@ impl Backlog {
             Some(last) => last.clone(),
             None => reason.into(),
         };
-        match record.written() {
-            Some(call) => {
-                self.leave(call);
-                owed.spooled.push_back(Letter { call, reason });
-            }
+        match record.written().filter(|call| self.keep_for_letter(*call)) {
+            Some(call) => owed.spooled.push_back(Letter { call, reason }),
             None => owed.here.push_back(Letter {
                 call: Box::new(record),
                 reason,
@@ -169,7 +166,7 @@ impl Backlog {
         };
         // What was written of it is better than nothing.
         if let Some(call) = call.ticket {
-            self.leave(call);
+            self.keep_for_letter(call);
             owed.spooled.push_back(Letter { call, reason });
             return true;
         }
@@ -234,7 +231,7 @@ impl Backlog {
                 break;
             };
             if let Err(error) = self.write_spooled(letters, &letter) {
-                self.leave(letter.call);
+                self.keep_for_letter(letter.call);
                 self.owed().spooled.push_front(letter);
                 return Err(error);
             }
@@ -282,7 +279,7 @@ impl Backlog {
             .partition(|letter| letter.call.written().is_some());
         let saved = saved.into_iter().filter_map(|Letter { call, reason }| {
             let call = call.ticket?;
-            self.leave(call);
+            self.keep_for_letter(call);
             Some(Letter { call, reason })
         });
         let saved: Vec<_> = saved.collect();
@@ -308,11 +305,10 @@ impl Backlog {
         self.sync_letters();
     }
 
-    /// A call of the spool is left there.
-    fn leave(&self, call: Ticket) {
-        if let Some(disk) = &self.disk {
-            disk.spool.leave(call);
-        }
+    /// A call of the spool is left there. False: it is not there any more.
+    fn keep_for_letter(&self, call: Ticket) -> bool {
+        let disk = self.disk.as_ref();
+        disk.is_some_and(|disk| disk.spool.leave(call))
     }
 
     fn tell_refused(&self, (calls, reason): (u64, String)) {

@@ -37,10 +37,15 @@ impl<F: Sinks> Worker<F> {
             self.not_before = self.not_before.max(Instant::now() + LONG);
             self.metrics.delivery().retried(returned.keys.len());
             for key in returned.keys {
-                self.held.unlogged(key);
+                if !self.full || !self.leave(key) {
+                    self.held.unlogged(key);
+                }
             }
         }
         self.full &= !settled;
+        if settled {
+            self.settled_at = Instant::now();
+        }
         match report.deferred {
             Some(deferral) => {
                 let after = Duration::from_millis(deferral.after_ms).max(SHORTEST);
@@ -50,5 +55,18 @@ impl<F: Sinks> Worker<F> {
             None if settled => self.tell(None),
             None => {}
         }
+    }
+    /// Leaves a call that the plugin has no room for in the spool for a while. False: it is not there.
+    fn leave(&mut self, key: u64) -> bool {
+        let held = self
+            .held
+            .events_mut()
+            .find(|record| record.start.key == key);
+        let ticket = held.and_then(|record| record.written());
+        let left = ticket.is_some_and(|ticket| self.backlog.leave(ticket));
+        if left {
+            self.remove(key);
+        }
+        left
     }
 }
