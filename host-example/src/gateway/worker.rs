@@ -27,7 +27,7 @@ use suspects::Suspects;
 const SHORTEST: Duration = Duration::from_millis(20);
 /// How long to wait after something that should not happen.
 const LONG: Duration = Duration::from_secs(1);
-/// After so long without anything's being settled, though the server may be asked, what is held keeps out no others.
+/// After so long without anything's being settled, what is held keeps out no others.
 const STALLED: Duration = Duration::from_secs(5);
 /// Flushes that may trap before calls are delivered one by one.
 const TRAPS: u32 = 2;
@@ -124,6 +124,8 @@ impl<F: Sinks> Worker<F> {
                 Next::Flush => {
                     self.in_a_row = 0;
                     self.flush(FlushMode::Due).await;
+                    // The plugin may let go of calls that keep out this one.
+                    self.full &= !self.stalls();
                     self.log_held().await;
                 }
                 Next::Save => {
@@ -277,16 +279,21 @@ impl<F: Sinks> Worker<F> {
         self.backlog.budget().most() / self.share
     }
 
-    /// Whether one more call may be held. Where nothing of what is held is taken, though the server does not keep
-    /// everybody waiting, calls that it fails over are in the way of those that it would take.
+    /// Nothing of what is held is taken: it may be for what is in it, and then it is in the way of others.
+    fn stalls(&self) -> bool {
+        self.settled_at.elapsed() >= STALLED
+    }
+
+    /// Whether one more call may be held.
     fn has_room(&self) -> bool {
-        let now = Instant::now();
-        let stalls = now - self.settled_at >= STALLED && self.not_before <= now + LONG;
-        let most = match (stalls, self.backlog.is_spooled()) {
+        let most = self.most();
+        let asks_soon = self.not_before <= Instant::now() + LONG;
+        let most = match (self.stalls(), self.backlog.is_spooled()) {
             // Memory holds no more of them than before.
-            (true, true) => usize::MAX,
-            (true, false) => self.most() + self.most() / 2,
-            (false, _) => self.most(),
+            (true, true) if asks_soon => usize::MAX,
+            (true, true) => 2 * most,
+            (true, false) => most + most / 2,
+            (false, _) => most,
         };
         !self.full && self.held.bytes() < most
     }

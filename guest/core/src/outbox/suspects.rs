@@ -134,7 +134,7 @@ impl Outbox {
 }
 
 fn is_failing(batch: &Batch) -> bool {
-    batch.is_on_trial() || batch.attempts >= ATTEMPTS
+    batch.is_on_trial() || batch.attempts > 0
 }
 
 /// The halves of a batch, while others pass.
