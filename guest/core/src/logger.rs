@@ -99,14 +99,22 @@ impl Logger {
         if self.held_bytes() + bytes <= most {
             return Ok(());
         }
-        self.outbox.give_back_failing(most / 4, &mut self.stats);
+        let full = self.queue_is_full();
         if self.outbox.spans() == 0 {
             match self.streams.stalest() {
                 Some(id) => self.cancel(now, &id),
                 None => self.give_up_oldest_call(now),
             }
         }
-        Err(EventError::QueueFull)
+        Err(full)
+    }
+
+    /// Lets go of calls that were sent in vain, of up to a quarter of the queue: the next flush tells of them.
+    pub(crate) fn queue_is_full(&mut self) -> EventError {
+        let settings = self.settings.as_ref();
+        let most = settings.map_or(0, |settings| settings.delivery.queue_max_bytes);
+        self.outbox.give_back_failing(most / 4, &mut self.stats);
+        EventError::QueueFull
     }
 
     /// Bytes of waiting spans, open streams and open calls.

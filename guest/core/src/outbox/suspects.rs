@@ -121,7 +121,7 @@ impl Outbox {
         for index in 0..self.lanes.len() {
             while let Some(lane) = self.lanes.get_mut(index)
                 && free < bytes
-                && let Some(place) = lane.ready.iter().position(is_failing)
+                && let Some(place) = lane.ready.iter().position(|batch| batch.attempts > 0)
                 && let Some(batch) = lane.ready.remove(place)
             {
                 free += batch.held();
@@ -131,10 +131,6 @@ impl Outbox {
             }
         }
     }
-}
-
-fn is_failing(batch: &Batch) -> bool {
-    batch.is_on_trial() || batch.attempts > 0
 }
 
 /// The halves of a batch, while others pass.

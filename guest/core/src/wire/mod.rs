@@ -84,10 +84,8 @@ impl Logger {
     pub fn begin_call(&mut self, now: Duration, start: &CallStart<'_>) -> Result<u64, EventError> {
         self.make_room(now, start.body.len())?;
         let room = self.room()?;
-        let reserve = self.reserve()?;
-        if self.outbox.spans() > 0 && room.saturating_sub(start.body.len()) < reserve {
-            self.outbox.give_back_failing(2 * reserve, &mut self.stats);
-            return Err(EventError::QueueFull);
+        if self.outbox.spans() > 0 && room.saturating_sub(start.body.len()) < self.reserve()? {
+            return Err(self.queue_is_full());
         }
         let settings = self.settings.as_ref().ok_or(EventError::NotConfigured)?;
         let call = WireCall::new(start, room, &settings.clients);
