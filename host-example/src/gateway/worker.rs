@@ -62,6 +62,9 @@ pub(super) struct Worker<F: Sinks> {
     done: Vec<Ticket>,
     /// What keeps the server from taking calls, once it has been told.
     obstacle: Option<String>,
+    /// The settings have changed since the instance was given some of what is held: it may be bound to a server that is
+    /// not there any more.
+    moved: bool,
     /// When the oldest call ended that is held, for others to see.
     since: Arc<AtomicU64>,
 }
@@ -106,6 +109,7 @@ impl<F: Sinks> Worker<F> {
             saved: Instant::now(),
             done: Vec::new(),
             obstacle: None,
+            moved: false,
             since,
         })
     }
@@ -259,6 +263,11 @@ impl<F: Sinks> Worker<F> {
             counted.flushed(self.stats.as_ref(), &stats, took);
             self.stats = Some(stats);
         }
+        if self.moved && self.obstacle.is_some() {
+            let settings = self.settings.borrow().clone();
+            // Where no instance is to be had, the next flush tries again.
+            self.begin_elsewhere(&settings).await;
+        }
         self.settled();
     }
 
@@ -332,6 +341,7 @@ impl<F: Sinks> Worker<F> {
         if self.obstacle.is_some() && self.begin_elsewhere(&settings).await {
             return;
         }
+        self.moved = !self.held.is_empty();
         match self.sink.configure(&settings).await {
             Ok(()) => tracing::debug!("an instance has taken the settings"),
             Err(error) if error.is_fatal() => self.begin_again(error).await,

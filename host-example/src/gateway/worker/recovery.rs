@@ -75,6 +75,7 @@ impl<F: Sinks> Worker<F> {
         self.metrics.delivery().retried(self.held.len());
         self.held.all_unlogged();
         self.full = false;
+        self.moved = false;
         self.stats = None;
         Ok(())
     }

@@ -268,6 +268,25 @@ async fn settings_that_mend_what_stood_in_the_way_are_for_what_is_held_too() {
     assert_eq!(world.stored, BTreeMap::from([(1, 1)]));
 }
 
+#[tokio::test]
+async fn what_was_logged_before_the_settings_changed_follows_once_its_server_is_found_away() {
+    let played = Played::default();
+    played.0.lock().unwrap().unreachable = Some("http://nowhere".to_owned());
+    let backlog = backlog(1000);
+    backlog.push(record(&backlog, 1, 100).unwrap());
+    let (settings, receiver) = watch::channel(server("http://nowhere"));
+    let mut worker = start(&played, receiver, &backlog).await;
+    // It is given to the instance, and the settings change before anything is sent.
+    worker.held.add(backlog.take().await.unwrap());
+    worker.log_held().await;
+    settings.send_replace(server("http://there"));
+    worker.configure().await;
+    let until = Instant::now() + Duration::from_secs(20);
+    assert_eq!(worker.close(until).await, 0);
+    let world = played.0.lock().unwrap();
+    assert_eq!(world.stored, BTreeMap::from([(1, 1)]));
+}
+
 /// A worker that holds calls which the disk did not take, before a server that is away.
 async fn unwritten(directory: &TempDir, calls: u64) -> (Worker<Played>, Arc<Backlog>) {
     let (dir, gone) = (
