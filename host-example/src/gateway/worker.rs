@@ -177,12 +177,14 @@ impl<F: Sinks> Worker<F> {
     async fn next(&mut self) -> Next {
         let wake = self.wake().await;
         let has_room = self.has_room();
-        if !has_room {
-            self.backlog.leave_to_others();
-        }
         // What waits goes with what is about to be sent, within bounds.
         let is_due = wake.is_some_and(|wake| wake <= Instant::now());
-        let takes = has_room && !(is_due && self.in_a_row >= MANY);
+        // While the server is left alone, calls wait where another worker may take them.
+        let waits = self.not_before > Instant::now() + LONG;
+        let takes = has_room && !waits && !(is_due && self.in_a_row >= MANY);
+        if !takes {
+            self.backlog.leave_to_others();
+        }
         let saves = self.backlog.is_spooled() && !self.held.is_empty();
         tokio::select! {
             biased;
@@ -190,8 +192,8 @@ impl<F: Sinks> Worker<F> {
             () = sleep_until(self.saved + LONG), if saves => Next::Save,
             record = self.backlog.take(), if takes => record.map_or(Next::End, |record| Next::Log(Box::new(record))),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Next::Flush,
-            // No room, and nothing to wait for.
-            () = tokio::time::sleep(LONG), if !has_room && wake.is_none() => Next::Flush,
+            // Nothing is taken, and there is nothing to wait for.
+            () = tokio::time::sleep(LONG), if (!has_room || waits) && wake.is_none() => Next::Flush,
         }
     }
 
@@ -297,12 +299,16 @@ impl<F: Sinks> Worker<F> {
     fn has_room(&self) -> bool {
         let most = self.most();
         let asks_soon = self.not_before <= Instant::now() + LONG;
-        let most = match (self.stalls(), self.backlog.is_spooled()) {
+        let most = match (self.stalls(), self.backlog.spool_bytes()) {
             // Memory holds no more of them than before.
-            (true, true) if asks_soon => usize::MAX,
-            (true, true) => 2 * most,
-            (true, false) => most + most / 2,
-            (false, _) => most,
+            (true, Some(_)) if asks_soon => usize::MAX,
+            (true, None) => most + most / 2,
+            (false, None) => most,
+            // In a small spool others are to have room too.
+            (stalls, Some(spool)) => {
+                let most = if stalls { 2 * most } else { most };
+                most.min(spool / self.share)
+            }
         };
         !self.full && self.held.bytes() < most
     }

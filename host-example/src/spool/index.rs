@@ -20,7 +20,9 @@ pub(super) enum State {
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     offset: u32,
-    /// When it was written, in seconds since 1970.
+    /// What it takes of its segment.
+    len: u32,
+    /// When it was first written, in seconds since 1970.
     at: u32,
     state: State,
 }
@@ -29,6 +31,8 @@ struct Slot {
 struct Segment {
     slots: Vec<Slot>,
     bytes: u64,
+    /// Of the slots that are not done.
+    live_bytes: u64,
     waiting: usize,
     taken: usize,
     aside: usize,
@@ -38,6 +42,8 @@ struct Segment {
     first_live: usize,
     /// Nothing more is appended.
     sealed: bool,
+    /// Some slots were written before those in front of them, in another segment.
+    unordered: bool,
 }
 
 impl Segment {
@@ -47,6 +53,23 @@ impl Segment {
 
     fn live(&self) -> usize {
         self.waiting + self.taken + self.aside
+    }
+
+    /// Whether at least half of it is done, and somebody has the rest or comes back for it.
+    fn is_sparse(&self) -> bool {
+        let rest = self.taken + self.aside > 0 && self.waiting == 0;
+        self.sealed && rest && self.live_bytes <= self.bytes / SPARSE
+    }
+
+    fn oldest(&mut self) -> Option<u32> {
+        let rest = self.slots.get(self.first_live..)?;
+        self.first_live += rest.iter().position(|slot| slot.state != State::Done)?;
+        let rest = self.slots.get(self.first_live..)?;
+        if !self.unordered {
+            return rest.first().map(|slot| slot.at);
+        }
+        let live = rest.iter().filter(|slot| slot.state != State::Done);
+        live.map(|slot| slot.at).min()
     }
 
     fn count(&mut self, state: State) -> Option<&mut usize> {
@@ -59,10 +82,15 @@ impl Segment {
     }
 }
 
+/// A segment is sparse where no more than one in so many of its bytes are not done.
+const SPARSE: u64 = 2;
+
 /// All entries of a spool.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     segments: BTreeMap<u32, Segment>,
+    /// Where entries are now that were moved, by the tickets that somebody has.
+    moved: BTreeMap<Ticket, Ticket>,
     bytes: u64,
     waiting: usize,
     live: usize,
@@ -84,16 +112,21 @@ impl Index {
         }
     }
 
-    /// Adds an entry; those of a segment in order.
-    pub fn add(&mut self, ticket: Ticket, at: u64, state: State) {
+    /// Adds an entry that takes so many bytes; those of a segment in order.
+    pub fn add(&mut self, ticket: Ticket, len: u64, at: u64, state: State) {
         let Some(segment) = self.segments.get_mut(&ticket.segment) else {
             return;
         };
+        let at = u32::try_from(at / 1000).unwrap_or(u32::MAX);
+        segment.unordered |= segment.slots.last().is_some_and(|last| at < last.at);
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
         segment.slots.push(Slot {
             offset: ticket.offset,
-            at: u32::try_from(at / 1000).unwrap_or(u32::MAX),
+            len,
+            at,
             state,
         });
+        segment.live_bytes += u64::from(len);
         if let Some(count) = segment.count(state) {
             *count += 1;
         }
@@ -151,6 +184,12 @@ impl Index {
             slot.state = State::Done;
             return false;
         }
+        if state == State::Done {
+            segment.live_bytes -= u64::from(slot.len);
+            if !self.moved.is_empty() {
+                self.moved.retain(|_, place| *place != ticket);
+            }
+        }
         if state == State::Waiting {
             segment.first_waiting = segment.first_waiting.min(place);
         }
@@ -164,6 +203,48 @@ impl Index {
         self.waiting += usize::from(state == State::Waiting);
         self.live -= usize::from(state == State::Done);
         true
+    }
+
+    /// Where the entry is that has this ticket.
+    pub fn place(&self, ticket: Ticket) -> Ticket {
+        self.moved.get(&ticket).copied().unwrap_or(ticket)
+    }
+
+    /// The oldest sparse segment after this one, with its entries and when they were written.
+    pub fn sparse(&self, after: u32) -> Option<(u32, Vec<(Ticket, u64)>)> {
+        let mut segments = self.segments.range(after.checked_add(1)?..);
+        let (number, segment) = segments.find(|(_, segment)| segment.is_sparse())?;
+        let live = segment
+            .slots
+            .iter()
+            .filter(|slot| slot.state != State::Done);
+        let entries = live.map(|slot| {
+            let (segment, offset) = (*number, slot.offset);
+            (Ticket { segment, offset }, u64::from(slot.at) * 1000)
+        });
+        Some((*number, entries.collect()))
+    }
+
+    /// An entry is to be found in the place of another, which is a copy and taken. Where the first is done by now, so
+    /// is the copy.
+    pub fn move_to(&mut self, from: Ticket, to: Ticket) {
+        let Some(state) = self.state(from) else {
+            self.set(to, State::Done);
+            return;
+        };
+        let mut known = self.moved.iter();
+        let known = known.find_map(|(name, place)| (*place == from).then_some(*name));
+        self.set(from, State::Done);
+        self.set(to, state);
+        if state != State::Done {
+            self.moved.insert(known.unwrap_or(from), to);
+        }
+    }
+
+    fn state(&self, ticket: Ticket) -> Option<State> {
+        let slots = &self.segments.get(&ticket.segment)?.slots;
+        let place = slots.binary_search_by_key(&ticket.offset, |slot| slot.offset);
+        slots.get(place.ok()?).map(|slot| slot.state)
     }
 
     /// All segments, the oldest first.
@@ -189,6 +270,7 @@ impl Index {
         self.bytes -= segment.bytes;
         self.waiting -= segment.waiting;
         self.live -= segment.live();
+        self.moved.retain(|_, place| place.segment != number);
         segment.waiting + segment.aside
     }
 
@@ -216,11 +298,8 @@ impl Index {
 
     /// When the oldest entry that is not done was written, in seconds since 1970.
     pub fn oldest(&mut self) -> Option<u32> {
-        let mut segments = self.segments.values_mut();
-        let segment = segments.find(|segment| segment.live() > 0)?;
-        let rest = segment.slots.get(segment.first_live..)?;
-        let place = rest.iter().position(|slot| slot.state != State::Done)?;
-        segment.first_live += place;
-        segment.slots.get(segment.first_live).map(|slot| slot.at)
+        let segments = self.segments.values_mut();
+        let live = segments.filter(|segment| segment.live() > 0);
+        live.filter_map(Segment::oldest).min()
     }
 }

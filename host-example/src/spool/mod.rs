@@ -12,8 +12,9 @@
 //! An entry is handed to the operating system before [`append`](Spool::append) returns: from then on
 //! it survives the end of the process, `kill -9` included. [`sync`](Spool::sync), called at intervals
 //! by somebody who may wait for a disk, has it survive the end of the machine. No entry is changed once
-//! it is written. A segment is removed when all of its entries are done, each on its own: one entry that stays long holds
-//! up its segment's space, and no other's.
+//! it is written. A segment is removed when all of its entries are done, each on its own. An entry that stays long, as a
+//! call that the server fails over does, would hold up its segment's space: where space is short, what is left of such
+//! segments is [gathered](Spool::gather) into the one that is written now.
 //!
 //! `max_bytes` bounds the files' sum. Where it is reached, [`make_room`](Spool::make_room) drops the
 //! oldest segment that nobody has anything of.
@@ -24,6 +25,7 @@
 mod directory;
 mod error;
 mod frame;
+mod gather;
 mod index;
 mod opening;
 mod segment;
@@ -48,7 +50,7 @@ use frame::HEAD;
 use index::{Index, State};
 use opening::Opened;
 use segment::{DONE, START};
-use writer::Writer;
+use writer::{Entry, Writer};
 
 /// The file whose lock says that a spool's directory is in use.
 pub(crate) fn lock_file(directory: &Path) -> PathBuf {
@@ -63,6 +65,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const WAIT: Duration = Duration::from_millis(50);
 /// Segments a spool consists of when it is full.
 const SEGMENTS: u64 = 32;
+/// One in so many bytes is kept free for what is gathered.
+const RESERVE: u64 = 32;
 const SMALLEST_SEGMENT: u64 = 64 << 10;
 const LARGEST_SEGMENT: u64 = 32 << 20;
 
@@ -147,6 +151,17 @@ impl Spool {
         self.max_bytes
     }
 
+    /// Whether an entry of so many bytes has room as it is.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let begun = self.index.lock().bytes() + u64::from(START) + HEAD as u64;
+        begun + bytes <= self.most_for_new()
+    }
+
+    /// What they may grow to by new entries.
+    fn most_for_new(&self) -> u64 {
+        self.max_bytes - self.max_bytes / RESERVE
+    }
+
     /// Appends an entry, given in parts. It then is the caller's, until it is
     /// [settled](Self::settle) or [put back](Self::put_back). It may take the place of another, which
     /// is settled thereby. Waits for the operating system but not for the disk.
@@ -166,12 +181,18 @@ impl Spool {
             return Err(AppendError::Suspended);
         };
         self.stalled.store(false, Relaxed);
-        let (ticket, over) = writer.append(self, parts, replaces)?;
-        drop(writer);
+        let replaces = replaces.map(|replaced| self.index.lock().place(replaced));
+        let entry = Entry {
+            parts,
+            replaces,
+            first_written: None,
+        };
+        let (ticket, over) = writer.append(self, &entry)?;
         if let Some(replaced) = replaces {
             self.index.lock().set(replaced, State::Done);
             self.unnoted.lock().push(replaced);
         }
+        drop(writer);
         // A failure to remove leaves a file that the next start removes.
         let _ = self.remove_finished(&over);
         Ok(ticket)
@@ -185,7 +206,7 @@ impl Spool {
             let number = {
                 let mut index = self.index.lock();
                 let wanted = index.bytes() + bytes + u64::from(START) + HEAD as u64;
-                if wanted <= self.max_bytes {
+                if wanted <= self.most_for_new() {
                     return lost;
                 }
                 let Some(number) = index.droppable() else {
@@ -206,27 +227,43 @@ impl Spool {
 
     /// What an entry says.
     pub fn read(&self, ticket: Ticket) -> Result<Vec<u8>, ReadError> {
-        let body = segment::read(self.path(), ticket.segment, ticket.offset)?;
-        body.ok_or_else(|| {
-            self.damaged.lock().insert(ticket.segment);
-            ReadError::Damaged
-        })
+        let mut place = self.index.lock().place(ticket);
+        loop {
+            let read = segment::read(self.path(), place.segment, place.offset);
+            let now = self.index.lock().place(ticket);
+            match read {
+                // It has been moved meanwhile.
+                Err(_) if now != place => place = now,
+                read => {
+                    return read?.ok_or_else(|| {
+                        self.damaged.lock().insert(place.segment);
+                        ReadError::Damaged
+                    });
+                }
+            }
+        }
     }
 
     /// Gives an entry back, to be taken again. False: it is not there any more.
     pub fn put_back(&self, ticket: Ticket) -> bool {
-        self.index.lock().set(ticket, State::Waiting)
+        self.set(ticket, State::Waiting)
     }
 
     /// Leaves an entry, which is not to be taken by others, until it is [fetched](Self::fetch). It may be dropped
     /// meanwhile. False: it is not there any more.
     pub fn leave(&self, ticket: Ticket) -> bool {
-        self.index.lock().set(ticket, State::Aside)
+        self.set(ticket, State::Aside)
     }
 
     /// Takes an entry that was left. False: it is not there any more.
     pub fn fetch(&self, ticket: Ticket) -> bool {
-        self.index.lock().set(ticket, State::Taken)
+        self.set(ticket, State::Taken)
+    }
+
+    fn set(&self, ticket: Ticket, state: State) -> bool {
+        let mut index = self.index.lock();
+        let place = index.place(ticket);
+        index.set(place, state)
     }
 
     /// These entries are done. Where that cannot be written down it is tried again with the next that
@@ -243,9 +280,10 @@ impl Spool {
         {
             let mut index = self.index.lock();
             for ticket in tickets {
-                if index.set(*ticket, State::Done) {
-                    let of_segment = offsets.entry(ticket.segment).or_default();
-                    of_segment.push(ticket.offset);
+                let place = index.place(*ticket);
+                if index.set(place, State::Done) {
+                    let of_segment = offsets.entry(place.segment).or_default();
+                    of_segment.push(place.offset);
                 }
             }
         }

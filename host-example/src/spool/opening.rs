@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::directory::Directory;
+use super::frame::HEAD;
 use super::index::{Index, State};
 use super::segment;
 use super::{Found, OpenError, Ticket};
@@ -62,7 +63,8 @@ impl Opened {
                 segment: number,
                 offset,
             };
-            index.add(ticket, head.at, State::Waiting);
+            let len = HEAD as u64 + u64::from(head.len);
+            index.add(ticket, len, head.at, State::Waiting);
             self.replaced.extend(head.replaces);
         }
         for offset in done {

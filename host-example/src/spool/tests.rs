@@ -25,7 +25,11 @@ enum Step {
     Fetch,
     /// So many of those that are taken are done.
     Settle(usize),
+    /// The same, but for the oldest.
+    SettleNewest(usize),
     MakeRoom,
+    /// What is left of old segments is brought together.
+    Gather,
     Sync,
     /// The process dies. So many bytes are missing at the end of the segment that was being written.
     Crash {
@@ -49,10 +53,21 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Fetch),
         4 => (1_usize..6).prop_map(Step::Settle),
         1 => Just(Step::MakeRoom),
+        3 => Just(Step::Gather),
         1 => Just(Step::Sync),
         1 => (0_u64..40_000).prop_map(|torn| Step::Crash { torn }),
         1 => (0_u64..64).prop_map(|torn| Step::CrashNoting { torn }),
         1 => Just(Step::Restart),
+    ]
+}
+
+/// What may happen where some entries stay for long.
+fn step_where_some_stay() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (2_000_usize..9_000).prop_map(|len| Step::Append { len, replaces: false }),
+        10 => (1_usize..4).prop_map(Step::SettleNewest),
+        2 => Just(Step::Gather),
+        1 => step(),
     ]
 }
 
@@ -68,6 +83,8 @@ struct Model {
     waiting: BTreeSet<Ticket>,
     taken: Vec<Ticket>,
     left: BTreeSet<Ticket>,
+    /// The tickets that were handed out for entries which have been moved since.
+    names: BTreeMap<Ticket, Ticket>,
 }
 
 struct World {
@@ -108,24 +125,26 @@ impl World {
             }
             Step::PutBack => {
                 if let Some(ticket) = self.model.taken.pop() {
-                    self.spool().put_back(ticket);
+                    self.spool().put_back(self.name(ticket));
                     self.model.waiting.insert(ticket);
                 }
             }
             Step::Leave => {
                 if let Some(ticket) = self.model.taken.pop() {
-                    assert!(self.spool().leave(ticket));
+                    assert!(self.spool().leave(self.name(ticket)));
                     self.model.left.insert(ticket);
                 }
             }
             Step::Fetch => {
                 if let Some(ticket) = self.model.left.pop_first() {
-                    assert!(self.spool().fetch(ticket));
+                    assert!(self.spool().fetch(self.name(ticket)));
                     self.model.taken.push(ticket);
                 }
             }
-            Step::Settle(count) => self.settle(count),
+            Step::Settle(count) => self.settle(0, count),
+            Step::SettleNewest(count) => self.settle(2, count),
             Step::MakeRoom => self.make_room(50_000),
+            Step::Gather => self.gather(),
             Step::Sync => self.spool().sync().unwrap(),
             Step::Crash { torn } => self.crash(torn, 0),
             Step::CrashNoting { torn } => self.crash(0, torn),
@@ -145,7 +164,8 @@ impl World {
             .collect();
         let replaces = replaces.then(|| self.model.taken.pop()).flatten();
         let (first, second) = body.split_at(len / 3);
-        match self.spool().append(&[first, second], replaces) {
+        let replaced = replaces.map(|ticket| self.name(ticket));
+        match self.spool().append(&[first, second], replaced) {
             Ok(ticket) => {
                 let newest = self.model.bodies.last_key_value();
                 assert!(newest.is_none_or(|(newest, _)| *newest < ticket));
@@ -163,21 +183,59 @@ impl World {
         }
     }
 
-    fn settle(&mut self, count: usize) {
+    fn settle(&mut self, first: usize, count: usize) {
         let model = &mut self.model;
-        let count = count.min(model.taken.len());
-        let tickets: Vec<_> = model.taken.drain(..count).collect();
+        let first = first.min(model.taken.len());
+        let count = count.min(model.taken.len() - first);
+        let tickets: Vec<_> = model.taken.drain(first..first + count).collect();
         for ticket in model.replaced.drain(..).chain(tickets.iter().copied()) {
             model.noted.entry(ticket.segment).or_default().push(ticket);
         }
+        let tickets: Vec<_> = tickets
+            .into_iter()
+            .map(|ticket| self.name(ticket))
+            .collect();
         self.spool().settle(&tickets).unwrap();
+    }
+
+    /// The ticket that somebody has for an entry.
+    fn name(&self, ticket: Ticket) -> Ticket {
+        self.model.names.get(&ticket).copied().unwrap_or(ticket)
+    }
+
+    /// Entries are somewhere else, and are found by the tickets from before.
+    fn gather(&mut self) {
+        let before = self.spool().usage();
+        self.spool().gather();
+        let owed = self.model.taken.iter().chain(&self.model.left);
+        let owed: BTreeSet<_> = owed.copied().collect();
+        for ticket in owed {
+            let name = self.name(ticket);
+            let place = self.spool().index.lock().place(name);
+            assert_eq!(self.spool().read(name).unwrap(), self.model.bodies[&ticket]);
+            if place == ticket {
+                continue;
+            }
+            let model = &mut self.model;
+            model.names.remove(&ticket);
+            model.names.insert(place, name);
+            model.bodies.insert(place, model.bodies[&ticket].clone());
+            model.replaced_by.insert(ticket, place);
+            model.replaced.push(ticket);
+            if model.left.remove(&ticket) {
+                model.left.insert(place);
+            }
+            let taken = model.taken.iter_mut().find(|taken| **taken == ticket);
+            taken.into_iter().for_each(|taken| *taken = place);
+        }
+        assert!(self.spool().usage().bytes <= before.bytes);
     }
 
     /// What has to go for more is the oldest, and nothing that somebody has.
     fn make_room(&mut self, bytes: u64) {
         let before = self.spool().usage();
         let lost = self.spool().make_room(bytes);
-        assert!(lost == 0 || before.bytes + bytes > MAX_BYTES - 1000);
+        assert!(lost == 0 || before.bytes + bytes > MAX_BYTES - MAX_BYTES / RESERVE - 1000);
         let left: BTreeSet<_> = std::iter::from_fn(|| self.spool().take_before(None)).collect();
         for ticket in &left {
             self.spool().put_back(*ticket);
@@ -186,7 +244,10 @@ impl World {
         let owed = self.model.waiting.len() + self.model.left.len();
         self.model.waiting = left;
         let spool = self.spool.as_ref().unwrap();
-        self.model.left.retain(|ticket| spool.has(*ticket));
+        let names = &self.model.names;
+        self.model
+            .left
+            .retain(|ticket| spool.has(*names.get(ticket).unwrap_or(ticket)));
         let kept = self.model.waiting.len() + self.model.left.len();
         assert_eq!(owed - kept, lost);
     }
@@ -205,6 +266,7 @@ impl World {
         held.extend(self.model.taken.drain(..));
         held.append(&mut self.model.left);
         self.model.replaced = self.unnoted();
+        self.model.names.clear();
         self.model.waiting = self.on_disk();
         if torn_calls == 0 {
             assert!(held.is_subset(&self.model.waiting));
@@ -301,11 +363,68 @@ fn shorten(path: &Path, bytes: u64) -> u64 {
     left
 }
 
+/// One entry in each segment stays for good, as a call that is on trial does.
+#[test]
+fn entries_that_stay_leave_room_for_others() {
+    let world = World::new();
+    let spool = world.spool();
+    let (mut stay, mut done) = (Vec::new(), Vec::new());
+    for number in 0..4_000_u32 {
+        let body = number.to_le_bytes().repeat(500);
+        let ticket = spool.append(&[&body], None).unwrap();
+        if number % 100 == 0 {
+            stay.push((ticket, body));
+        } else {
+            done.push(ticket);
+        }
+        if number % 20 == 19 {
+            spool.settle(&std::mem::take(&mut done)).unwrap();
+            spool.gather();
+        }
+    }
+    let usage = spool.usage();
+    assert_eq!(usage.entries, stay.len());
+    assert!(usage.bytes <= MAX_BYTES / 2 + (64 << 10), "{usage:?}");
+    for (ticket, body) in &stay {
+        assert_eq!(spool.read(*ticket).unwrap(), *body);
+    }
+    // Twelve of them are done by the tickets of long ago, and the others are there in another process.
+    let (over, left) = stay.split_at(12);
+    spool
+        .settle(&over.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>())
+        .unwrap();
+    let path = world.path();
+    let World {
+        directory, spool, ..
+    } = world;
+    drop(spool);
+    let (spool, found) = Spool::open(&path, MAX_BYTES).unwrap();
+    assert_eq!(found.entries, left.len());
+    let bodies = std::iter::from_fn(|| spool.take_before(None)).map(|ticket| spool.read(ticket));
+    let mut bodies: Vec<_> = bodies.map(|body| body.unwrap()).collect();
+    bodies.sort_unstable();
+    let mut expected: Vec<_> = left.iter().map(|(_, body)| body.clone()).collect();
+    expected.sort_unstable();
+    assert!(bodies == expected);
+    drop(directory);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn it_does_as_the_model_does(steps in prop::collection::vec(step(), 1..120)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.run(step);
+        }
+        world.run(&Step::Crash { torn: 0 });
+    }
+
+    #[test]
+    fn it_does_as_the_model_does_where_some_stay(
+        steps in prop::collection::vec(step_where_some_stay(), 200..400),
+    ) {
         let mut world = World::new();
         for step in &steps {
             world.run(step);

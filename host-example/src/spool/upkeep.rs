@@ -40,7 +40,8 @@ impl Spool {
 
     /// Whether an entry's file is there, as far as that is known.
     pub fn has(&self, ticket: Ticket) -> bool {
-        self.index.lock().has(ticket.segment)
+        let index = self.index.lock();
+        index.has(index.place(ticket).segment)
     }
 
     /// Has the directory be nobody else's though somebody has removed the lock.

@@ -28,6 +28,15 @@ pub(super) struct Writer {
     scratch: Vec<u8>,
 }
 
+/// What is to be appended.
+pub(super) struct Entry<'p> {
+    pub parts: &'p [&'p [u8]],
+    /// The one whose place it takes.
+    pub replaces: Option<Ticket>,
+    /// When it was, in milliseconds since 1970, where it is a copy.
+    pub first_written: Option<u64>,
+}
+
 #[derive(Debug)]
 struct Current {
     number: u32,
@@ -55,15 +64,14 @@ impl Writer {
     pub fn append(
         &mut self,
         spool: &Spool,
-        parts: &[&[u8]],
-        replaces: Option<Ticket>,
+        entry: &Entry<'_>,
     ) -> Result<(Ticket, Vec<u32>), AppendError> {
         let began = Instant::now();
         if self.suspended_until.is_some_and(|until| began < until) {
             return Err(AppendError::Suspended);
         }
         let mut over = Vec::new();
-        let appended = self.try_append(spool, parts, replaces, &mut over);
+        let appended = self.try_append(spool, entry, &mut over);
         let failed = matches!(appended, Err(AppendError::Io(_)));
         let rest = failed || began.elapsed() > PATIENCE;
         self.suspended_until = rest.then(|| Instant::now() + REST);
@@ -73,25 +81,28 @@ impl Writer {
     fn try_append(
         &mut self,
         spool: &Spool,
-        parts: &[&[u8]],
-        replaces: Option<Ticket>,
+        entry: &Entry<'_>,
         over: &mut Vec<u32>,
     ) -> Result<Ticket, AppendError> {
-        let body: usize = parts.iter().map(|part| part.len()).sum();
+        let body: usize = entry.parts.iter().map(|part| part.len()).sum();
         let frame = (HEAD + body) as u64;
         let fits = |current: &Current| {
             current.len == u64::from(START) || current.len + frame <= self.segment_bytes
         };
         let rolls = !self.current.as_ref().is_some_and(fits);
         let start = if rolls { u64::from(START) } else { 0 };
-        if spool.index.lock().bytes() + start + frame > spool.max_bytes {
+        let most = match entry.first_written {
+            Some(_) => spool.max_bytes,
+            None => spool.most_for_new(),
+        };
+        if spool.index.lock().bytes() + start + frame > most {
             return Err(AppendError::Full(spool.max_bytes));
         }
         if rolls {
             self.seal(spool, over);
             self.begin(spool)?;
         }
-        let head = head(parts, body, replaces)?;
+        let head = head(entry, body)?;
         let Some(current) = &mut self.current else {
             return Err(AppendError::Suspended);
         };
@@ -100,7 +111,7 @@ impl Writer {
             offset: u32::try_from(current.len).map_err(io::Error::other)?,
         };
         let bytes = head.to_bytes();
-        let whole = std::iter::once(bytes.as_slice()).chain(parts.iter().copied());
+        let whole = std::iter::once(bytes.as_slice()).chain(entry.parts.iter().copied());
         if let Err(error) = write(&current.file, whole, &mut self.scratch) {
             // Where that fails too, the rest is found to be torn at the next start.
             let _ = current.file.set_len(current.len);
@@ -111,7 +122,7 @@ impl Writer {
         current.dirty = true;
         let mut index = spool.index.lock();
         index.grow(ticket.segment, frame);
-        index.add(ticket, head.at, State::Taken);
+        index.add(ticket, frame, head.at, State::Taken);
         Ok(ticket)
     }
 
@@ -176,18 +187,18 @@ impl Writer {
     }
 }
 
-fn head(parts: &[&[u8]], body: usize, replaces: Option<Ticket>) -> io::Result<Head> {
+fn head(entry: &Entry<'_>, body: usize) -> io::Result<Head> {
     let mut crc = crc32fast::Hasher::new();
-    for part in parts {
+    for part in entry.parts {
         crc.update(part);
     }
     // A clock before 1970 makes for an old entry, and for nothing else.
-    let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let at = at.map_or(0, |at| u64::try_from(at.as_millis()).unwrap_or(0));
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.map_or(0, |at| u64::try_from(at.as_millis()).unwrap_or(0));
     Ok(Head {
         len: u32::try_from(body).map_err(io::Error::other)?,
-        replaces,
-        at,
+        replaces: entry.replaces,
+        at: entry.first_written.unwrap_or(now),
         crc: crc.finalize(),
     })
 }

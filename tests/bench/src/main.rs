@@ -21,7 +21,7 @@ mod table;
 mod turns;
 mod workload;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -83,6 +83,11 @@ fn main() -> Result<()> {
         rounds: if arguments.quick { 2 } else { 9 },
         quick: arguments.quick,
     };
+    if let Some(path) = &arguments.out {
+        // Not after all has been measured.
+        let file = File::options().create(true).append(true).open(path);
+        file.with_context(|| format!("cannot write {} (--out)", path.display()))?;
+    }
     let machine = Machine::here(arguments.quick);
     let component = Component::load(&arguments.plugin)?;
     let mut rows = Vec::new();
@@ -102,6 +107,7 @@ fn main() -> Result<()> {
     let json = json!({"machine": machine, "rows": rows});
     let json = serde_json::to_string_pretty(&json)?;
     let table = format!("{machine}\n\n{}", table::markdown(&rows));
+    println!("{}", if arguments.json { &json } else { &table });
     if let Some(path) = &arguments.out {
         let as_json = path
             .extension()
@@ -109,7 +115,6 @@ fn main() -> Result<()> {
         let text = if as_json { &json } else { &table };
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("{}", if arguments.json { &json } else { &table });
     Ok(())
 }
 

@@ -10,6 +10,11 @@ use crate::report::{Cause, Delivery, Refusal, Stats};
 use crate::settings::Protocol;
 use crate::transport::{Response, TransportError};
 
+/// Into how many parts a batch is split that got no answer in time though others did.
+const PARTS: usize = 8;
+/// How often a batch that comes too early is the next again.
+const IN_FRONT: u32 = 3;
+
 impl Outbox {
     pub(super) fn on_lookup(
         &mut self,
@@ -90,7 +95,10 @@ impl Outbox {
             }
             Verdict::Slow => {
                 let obstacle = too_slow(&server.settings, spans);
-                server.too_slow_for(spans);
+                // What is known to be about one call of it says nothing of how many the server takes at a time.
+                if !batch.brief {
+                    server.too_slow_for(spans);
+                }
                 if spans == 1 {
                     return self.suspect(now, id, batch, obstacle, Blame::Time, stats);
                 }
@@ -98,11 +106,14 @@ impl Outbox {
                 server.judged.failed(&batch);
                 batch.tried(now, server.judged);
                 server.failed(now, obstacle, &mut self.random);
-                // Behind the others: it may be one call that takes all of the time.
-                match batch.split_at(spans / 2) {
-                    Some(halves) => lane.ready.extend(halves),
-                    None => lane.ready.push_back(batch),
-                }
+                batch.brief = match batch.brief {
+                    true => server.judged.others_pass(batch.others_passed),
+                    false => server.judged.all_pass(),
+                };
+                // Behind the others: it may be one call that takes all of the time. Each of its parts that holds it will
+                // take long again, and the others will not.
+                let parts = if batch.brief { PARTS } else { 2 };
+                lane.ready.extend(batch.parts(parts));
                 self.give_back_old(now, id, stats);
             }
             Verdict::Later(obstacle) => {
@@ -110,7 +121,12 @@ impl Outbox {
                 server.judged.failed(&batch);
                 batch.tried(now, server.judged);
                 server.failed(now, obstacle, &mut self.random);
-                lane.ready.push_front(batch);
+                // It may be said of this one alone.
+                if batch.attempts > IN_FRONT {
+                    lane.ready.push_back(batch);
+                } else {
+                    lane.ready.push_front(batch);
+                }
                 self.give_back_old(now, id, stats);
             }
             Verdict::NoExperiment(obstacle) => {

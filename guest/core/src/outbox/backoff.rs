@@ -13,7 +13,7 @@ const SHORTEST_LONGEST: Duration = Duration::from_secs(2);
 /// What somebody has to mend is not mended within a second.
 const FIRST_MISCONFIGURED: Duration = Duration::from_secs(10);
 /// The first wait after a failure while others pass.
-const MOMENT: Duration = Duration::from_millis(50);
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// The longest wait where a batch is tried for so long.
 pub(super) fn longest(patience: Duration) -> Duration {

@@ -21,6 +21,8 @@ pub(super) struct Batch {
     pub first_tried: Option<Duration>,
     /// It is a part of one that failed: what is wrong may be in it.
     pub suspect: bool,
+    /// It is a part of one that got no answer in time, as others did: it has less time.
+    pub brief: bool,
     /// Others have passed since it, or what it is a part of, first failed.
     pub others_passed: bool,
     /// What the server had judged when it last failed.
@@ -38,6 +40,7 @@ impl Batch {
             attempts: 0,
             first_tried: None,
             suspect: false,
+            brief: false,
             others_passed: false,
             seen: None,
             chance: 1.0,
@@ -111,10 +114,23 @@ impl Batch {
         Some([first, second].map(|spans| Batch {
             first_tried: self.first_tried,
             suspect: self.suspect,
+            brief: self.brief,
             others_passed: self.others_passed,
             seen: self.seen,
             ..Batch::new(spans)
         }))
+    }
+
+    /// So many parts of about the same size, or one for each span.
+    pub fn parts(mut self, most: usize) -> Vec<Batch> {
+        let size = self.spans.len().div_ceil(most.max(1));
+        let mut parts = Vec::new();
+        while let Some([part, rest]) = self.split_at(size) {
+            parts.push(part);
+            self = rest;
+        }
+        parts.push(self);
+        parts
     }
 }
 

@@ -16,7 +16,7 @@ use crate::support::{Answer, answer, chunk, event, payload};
 /// No wait is ever longer: the longest `Retry-After` that is taken.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// No wait after a failure is ever shorter.
-const SHORTEST_WAIT: Duration = Duration::from_millis(25);
+const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 /// A server without faults has everything settled within this many requests and waits.
 const ENOUGH: usize = 20_000;
 

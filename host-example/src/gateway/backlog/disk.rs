@@ -62,6 +62,8 @@ struct Health {
     reading: Option<String>,
     /// Why what was written is not safe.
     syncing: Option<String>,
+    /// That it is full of what somebody has: nothing of it can make room.
+    full: Option<String>,
     synced: Instant,
 }
 
@@ -76,6 +78,7 @@ impl Disk {
             writing: None,
             reading: None,
             syncing: None,
+            full: None,
             synced: Instant::now(),
         };
         Self {
@@ -98,7 +101,14 @@ impl Disk {
     /// What stands in its way.
     pub fn trouble(&self) -> Option<String> {
         let health = self.health();
-        let troubles = [&health.writing, &health.reading, &health.syncing];
+        let Health {
+            writing,
+            reading,
+            syncing,
+            full,
+            ..
+        } = &*health;
+        let troubles = [writing, reading, syncing, full];
         troubles.into_iter().flatten().next().cloned()
     }
 
@@ -153,8 +163,11 @@ impl Disk {
                     self.tell(slow);
                 }
             }
-            // Nothing is wrong with the disk.
-            AppendError::Full(_) => self.tell(&format!("a call is kept in memory alone: {error}")),
+            AppendError::Full(_) => {
+                let words = format!("calls are kept in memory alone: {error}");
+                self.health().full = Some(words.clone());
+                self.tell(&words);
+            }
             AppendError::TooLarge { .. } => return Written::Never(error.to_string()),
         }
         Written::NotNow
@@ -226,9 +239,14 @@ impl Disk {
 
     /// Makes room for what comes next, and tells what is untold.
     pub fn keep(&self, lost: impl FnOnce(usize)) {
-        let dropped = self.spool.make_room(self.spool.max_bytes() / 32);
+        self.spool.gather();
+        let wanted = self.spool.max_bytes() / 32;
+        let dropped = self.spool.make_room(wanted);
         if dropped > 0 {
             lost(dropped);
+        }
+        if self.spool.has_room(wanted) {
+            self.works(|health| &mut health.full, "has room");
         }
         if let Some((count, words)) = self.told.rest() {
             self.say(count, &words);
