@@ -86,6 +86,11 @@ impl Play {
 
     /// Sends what is due to a server that is asked of the calls of each request, and waits until there is more.
     fn go_on(&mut self, mut server: impl FnMut(&[u64]) -> Answer) {
+        self.go_on_timed(|calls, _| server(calls));
+    }
+
+    /// The same; the server knows how long it may take.
+    fn go_on_timed(&mut self, mut server: impl FnMut(&[u64], Duration) -> Answer) {
         let requests = &mut self.requests;
         let report = flush_at(&mut self.logger, self.now, FlushMode::All, |request| {
             let ids = spans_of(request).into_iter().map(|span| {
@@ -93,7 +98,7 @@ impl Play {
                 id.as_str().unwrap().parse().unwrap()
             });
             *requests += 1;
-            server(&ids.collect::<Vec<u64>>())
+            server(&ids.collect::<Vec<u64>>(), request.timeout)
         });
         self.delivered.extend(keys(&report));
         for refusal in &report.refused {
@@ -347,4 +352,29 @@ fn where_nothing_passes_batches_stay_batches() {
     }
     assert_eq!(logger.stats().queued_spans, 0);
     assert!(requests <= 10, "{requests}");
+}
+
+/// Each of them costs time, in which nothing else is sent.
+#[test]
+fn calls_that_get_no_answer_are_found_in_little_time() {
+    let mut play = Play::new(json!({"timeout_ms": 30_000}));
+    let is_bad = |key: u64| key % 100 == 70;
+    let mut lost = Duration::ZERO;
+    (0..50).for_each(|key| play.log(key));
+    // Of a server that has answered nothing yet nothing is known.
+    play.go_on(|_| answer(200, ""));
+    (50..400).for_each(|key| play.log(key));
+    while play.delivered.len() < 396 && play.now < NOW + Duration::from_secs(3600) {
+        play.go_on_timed(|keys, timeout| {
+            if keys.iter().any(|key| is_bad(*key)) {
+                lost += timeout;
+                Err(TransportError::Timeout(timeout))
+            } else {
+                answer(200, "")
+            }
+        });
+    }
+    assert_eq!(play.delivered.len(), 396);
+    assert_eq!(play.refused, BTreeMap::new());
+    assert!(lost < 4 * Duration::from_secs(90), "{lost:?}");
 }

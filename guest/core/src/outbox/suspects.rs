@@ -39,7 +39,7 @@ impl Outbox {
         now: Duration,
         id: LaneId,
         mut batch: Batch,
-        mut obstacle: Obstacle,
+        obstacle: Obstacle,
         blame: Blame,
         stats: &mut Stats,
     ) {
@@ -54,12 +54,7 @@ impl Outbox {
         let in_a_row = server.judged.failed_in_a_row;
         let passing = batch.tried(now, server.judged);
         let others_pass = server.judged.others_pass(batch.others_passed);
-        let mut asked = Duration::ZERO;
         if others_pass {
-            // What is asked for where this one fails is for this one.
-            if blame != Blame::Server {
-                asked = obstacle.retry_after.take().unwrap_or_default();
-            }
             let random = &mut self.random;
             server
                 .backoff
@@ -111,7 +106,7 @@ impl Outbox {
             };
             let each = each.max(SHARE_OF_TIME * took);
             let wait = backoff::of_batch(batch.attempts, longest, &mut self.random);
-            let wait = wait.max((on_trial as u32 + 1) * each).max(asked);
+            let wait = wait.max((on_trial as u32 + 1) * each);
             batch.suspect |= others_pass;
             batch.waits = others_pass.then_some((now + wait, obstacle));
             lane.ready.push_back(batch);
