@@ -299,18 +299,17 @@ impl<F: Sinks> Worker<F> {
     fn has_room(&self) -> bool {
         let most = self.most();
         let asks_soon = self.not_before <= Instant::now() + LONG;
-        let most = match (self.stalls(), self.backlog.spool_bytes()) {
+        // In a small spool others are to have room too.
+        let spool = self.backlog.spool_bytes();
+        let in_spool = spool.map_or(usize::MAX, |spool| spool / self.share);
+        let most = match (self.stalls(), spool) {
             // Memory holds no more of them than before.
             (true, Some(_)) if asks_soon => usize::MAX,
+            (true, Some(_)) => 2 * most,
             (true, None) => most + most / 2,
-            (false, None) => most,
-            // In a small spool others are to have room too.
-            (stalls, Some(spool)) => {
-                let most = if stalls { 2 * most } else { most };
-                most.min(spool / self.share)
-            }
+            (false, _) => most,
         };
-        !self.full && self.held.bytes() < most
+        !self.full && self.held.bytes() < most.min(in_spool)
     }
 
     /// Has memory hold no more than that: what is beyond it is in the spool alone until it is needed again, as

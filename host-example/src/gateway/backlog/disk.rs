@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,8 @@ pub(super) struct Disk {
     later: Mutex<VecDeque<(Instant, Ticket)>>,
     told: Quiet,
     full: String,
+    /// Calls have come since room was made.
+    comes: AtomicBool,
 }
 
 /// What became of a call that was to be written.
@@ -90,6 +93,7 @@ impl Disk {
             later: Mutex::default(),
             told: Quiet::default(),
             full,
+            comes: AtomicBool::new(false),
         }
     }
 
@@ -123,6 +127,7 @@ impl Disk {
         };
         let parts = codec::parts(&known, &written);
         let bytes: usize = parts.iter().map(|part| part.len()).sum();
+        self.comes.store(true, Relaxed);
         let began = Instant::now();
         let write = || {
             let lost = self.spool.make_room(bytes as u64);
@@ -241,9 +246,12 @@ impl Disk {
     pub fn keep(&self, lost: impl FnOnce(usize)) {
         self.spool.gather();
         let wanted = self.spool.max_bytes() / 32;
-        let dropped = self.spool.make_room(wanted);
-        if dropped > 0 {
-            lost(dropped);
+        // Where nothing comes nothing has to go.
+        if self.comes.swap(false, Relaxed) {
+            let dropped = self.spool.make_room(wanted);
+            if dropped > 0 {
+                lost(dropped);
+            }
         }
         if self.spool.has_room(wanted) {
             self.works(|health| &mut health.full, "has room");
