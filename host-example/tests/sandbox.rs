@@ -72,6 +72,24 @@ async fn an_event_goes_to_the_server_and_comes_back_in_the_report() {
 }
 
 #[tokio::test]
+async fn a_flush_of_what_is_due_tells_what_became_of_some_before_all_is_sent() {
+    let server = Server::start(Duration::from_millis(400)).await;
+    let mut logger = plugin(Limits::default()).await.instantiate().await.unwrap();
+    let one_each = settings(&server.url, &[("batch_max_spans", json!(1))]);
+    logger.configure(&one_each).await.unwrap();
+    for key in 0..6 {
+        let line = line(&key.to_string(), 10);
+        logger.log_success_event(event(key, &line)).await.unwrap();
+    }
+    let first = logger.flush(FlushMode::Due).await.unwrap().delivered.len();
+    assert!((1..6).contains(&first), "{first}");
+    assert_eq!(logger.next_wake().await.unwrap(), Some(Duration::ZERO));
+    let rest = logger.flush(FlushMode::All).await.unwrap().delivered.len();
+    assert_eq!(first + rest, 6);
+    assert_eq!(server.count(), 6);
+}
+
+#[tokio::test]
 async fn a_plugin_without_settings_and_one_with_bad_settings_say_so() {
     let mut logger = plugin(Limits::default()).await.instantiate().await.unwrap();
     let error = logger.log_success_event(event(1, "{}")).await.unwrap_err();

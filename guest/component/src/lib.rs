@@ -12,7 +12,7 @@ mod http;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use logger_core::Logger;
+use logger_core::{FlushMode, Logger};
 
 mod bindings {
     wit_bindgen::generate!({
@@ -32,6 +32,9 @@ use bindings::wasi::clocks::monotonic_clock;
 thread_local! {
     static LOGGER: RefCell<Logger> = RefCell::new(Logger::new(monotonic_clock::now()));
 }
+
+/// How long a flush of what is due begins further requests.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Since an unspecified point, never going back.
 fn now() -> Duration {
@@ -96,8 +99,14 @@ impl Guest for Component {
 
     fn flush(mode: Mode) -> Result<DeliveryReport, Error> {
         with(|logger| {
-            logger.prepare(now(), convert::flush_mode(mode));
-            while let Some(request) = logger.poll_request(now()) {
+            let mode = convert::flush_mode(mode);
+            let began = now();
+            logger.prepare(began, mode);
+            // What is due has the next flush as well; a host is not to learn late what became of the first of it.
+            let has_time = || mode != FlushMode::Due || now().saturating_sub(began) < TURN;
+            while has_time()
+                && let Some(request) = logger.poll_request(now())
+            {
                 let id = request.id;
                 let answer = http::send(request);
                 logger.on_response(now(), id, answer);
