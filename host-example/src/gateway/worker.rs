@@ -27,8 +27,6 @@ use suspects::Suspects;
 const SHORTEST: Duration = Duration::from_millis(20);
 /// How long to wait after something that should not happen.
 const LONG: Duration = Duration::from_secs(1);
-/// After so long without anything's being settled, what is held keeps out no others.
-const STALLED: Duration = Duration::from_secs(5);
 /// Flushes that may trap before calls are delivered one by one.
 const TRAPS: u32 = 2;
 
@@ -285,61 +283,6 @@ impl<F: Sinks> Worker<F> {
         self.obstacle = obstacle;
     }
 
-    /// The bytes that may be held. A reload may change them.
-    fn most(&self) -> usize {
-        self.backlog.budget().most() / self.share
-    }
-
-    /// Nothing of what is held is taken: it may be for what is in it, and then it is in the way of others.
-    fn stalls(&self) -> bool {
-        self.settled_at.elapsed() >= STALLED
-    }
-
-    /// Whether one more call may be held.
-    fn has_room(&self) -> bool {
-        let most = self.most();
-        let asks_soon = self.not_before <= Instant::now() + LONG;
-        // In a small spool others are to have room too.
-        let spool = self.backlog.spool_bytes();
-        let in_spool = spool.map_or(usize::MAX, |spool| spool / self.share);
-        let most = match (self.stalls(), spool) {
-            // Memory holds no more of them than before.
-            (true, Some(_)) if asks_soon => usize::MAX,
-            (true, Some(_)) => 2 * most,
-            (true, None) => most + most / 2,
-            (false, _) => most,
-        };
-        !self.full && self.held.bytes() < most.min(in_spool)
-    }
-
-    /// Has memory hold no more than that: what is beyond it is in the spool alone until it is needed again, as
-    /// when the instance is lost. So one large call, or a bound that was lowered, takes nothing from the calls
-    /// that are under way.
-    fn shed(&mut self) {
-        let mut beyond = self.held.bytes().saturating_sub(self.most());
-        for record in self.held.events_mut().rev() {
-            if beyond == 0 {
-                return;
-            }
-            beyond = beyond.saturating_sub(record.shed);
-            if beyond > 0 && !record.is_shed() && record.written().is_some() {
-                beyond = beyond.saturating_sub(record.weight.bytes());
-                record.shed();
-            }
-        }
-    }
-
-    /// Has a call that was shed be in memory again.
-    fn restore(&mut self, key: u64) {
-        let Some(shed) = self.held.remove(key) else {
-            return;
-        };
-        match self.backlog.restore(&shed) {
-            Some(record) => self.held.add(record),
-            None => self.suspects.forget(key),
-        }
-    }
-
     async fn configure(&mut self) {
         let settings = self.settings.borrow_and_update().clone();
         self.shed();
@@ -400,6 +343,7 @@ fn next_to_log<'h>(
 
 mod recovery;
 mod report;
+mod room;
 mod suspects;
 #[cfg(test)]
 mod tests;

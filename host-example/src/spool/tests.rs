@@ -258,7 +258,8 @@ impl World {
         self.spool = None;
         if let Some(last) = self.segments().last() {
             shorten(&segment::calls(&self.path(), *last), torn_calls);
-            let left = shorten(&segment::done(&self.path(), *last), torn_done) / u64::from(DONE);
+            let left =
+                shorten(&segment::done(&self.path(), *last), torn_done) / u64::from(segment::DONE);
             let noted = self.model.noted.entry(*last).or_default();
             noted.truncate(usize::try_from(left).unwrap());
         }

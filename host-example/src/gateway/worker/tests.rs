@@ -243,14 +243,21 @@ fn server(uri: &str) -> Settings {
     Settings::merge([layer.into()])
 }
 
-#[tokio::test]
-async fn settings_that_mend_what_stood_in_the_way_are_for_what_is_held_too() {
+/// A worker whose settings name a server that cannot be reached, and a call that waits for it.
+async fn before_nowhere() -> (Worker<Played>, Arc<Backlog>, watch::Sender<Settings>) {
     let played = Played::default();
     played.0.lock().unwrap().unreachable = Some("http://nowhere".to_owned());
     let backlog = backlog(1000);
     backlog.push(record(&backlog, 1, 100).unwrap());
     let (settings, receiver) = watch::channel(server("http://nowhere"));
-    let mut worker = start(&played, receiver, &backlog).await;
+    let worker = start(&played, receiver, &backlog).await;
+    (worker, backlog, settings)
+}
+
+#[tokio::test]
+async fn settings_that_mend_what_stood_in_the_way_are_for_what_is_held_too() {
+    let (mut worker, backlog, settings) = before_nowhere().await;
+    let played = worker.sinks.clone();
     let mended = async {
         while backlog.budget().held() == 0 || played.0.lock().unwrap().flushes == 0 {
             tokio::time::sleep(SHORTEST).await;
@@ -270,12 +277,8 @@ async fn settings_that_mend_what_stood_in_the_way_are_for_what_is_held_too() {
 
 #[tokio::test]
 async fn what_was_logged_before_the_settings_changed_follows_once_its_server_is_found_away() {
-    let played = Played::default();
-    played.0.lock().unwrap().unreachable = Some("http://nowhere".to_owned());
-    let backlog = backlog(1000);
-    backlog.push(record(&backlog, 1, 100).unwrap());
-    let (settings, receiver) = watch::channel(server("http://nowhere"));
-    let mut worker = start(&played, receiver, &backlog).await;
+    let (mut worker, backlog, settings) = before_nowhere().await;
+    let played = worker.sinks.clone();
     // It is given to the instance, and the settings change before anything is sent.
     worker.held.add(backlog.take().await.unwrap());
     worker.log_held().await;
