@@ -74,6 +74,11 @@ impl<E: Keyed> Pending<E> {
         within.collect()
     }
 
+    /// The event, whoever holds it.
+    pub fn get(&self, key: u64) -> Option<&E> {
+        self.events.get(&key)
+    }
+
     /// The event, if no instance holds it.
     pub fn unlogged_one(&self, key: u64) -> Option<&E> {
         let unlogged = self.unlogged.contains(&key);

@@ -10,6 +10,7 @@
 //! while others passed that it has not failed by chance: a server that fails over half of all that it is sent has to
 //! fail over that call far more often than one that fails over nothing else.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::batch::Batch;
@@ -62,13 +63,10 @@ impl Outbox {
         } else {
             server.failed(now, obstacle.clone(), &mut self.random);
         }
-        let on_trial = lane.ready.iter().filter(|batch| batch.is_on_trial());
-        let bytes: usize = on_trial.clone().map(Batch::held).sum();
-        let (on_trial, alone) = (on_trial.count(), lane.ready.iter());
-        let probes = alone.filter(|batch| batch.is_alone()).count() - on_trial;
+        let alone = Alone::of(&lane.ready);
         // Those on trial are to leave room for others, whatever time they may have.
         let delivery = &server.settings.delivery;
-        let is_urgent = bytes > delivery.queue_max_bytes / TRIALS_SHARE;
+        let is_urgent = alone.bytes > delivery.queue_max_bytes / TRIALS_SHARE;
         let patience = if is_urgent {
             Duration::ZERO
         } else {
@@ -83,30 +81,26 @@ impl Outbox {
         let parts = if others_pass {
             split(&mut batch, blame)
         } else {
-            probe(&mut batch, blame, in_a_row, probes)
+            probe(&mut batch, blame, in_a_row, alone.probes)
         };
         if let Some([first, second]) = parts {
             lane.ready.push_front(first.suspected(others_pass));
             lane.ready.push_back(second.suspected(others_pass));
         } else {
             // Where nothing else is sent nobody learns anything.
-            let longest = match (passing, is_urgent) {
-                (false, _) => backoff::LONGEST,
-                (true, true) => URGENT,
-                (true, false) => server.longest_wait(),
+            let (longest, between) = match (passing, is_urgent) {
+                (false, false) => (backoff::LONGEST, BETWEEN_TRIALS),
+                (false, true) => (backoff::LONGEST, Duration::ZERO),
+                (true, true) => (URGENT, Duration::ZERO),
+                (true, false) => (server.longest_wait(), BETWEEN_TRIALS),
             };
             let took = match blame {
                 Blame::Time => server.settings.delivery.timeout,
                 _ => Duration::ZERO,
             };
-            let each = if is_urgent {
-                Duration::ZERO
-            } else {
-                BETWEEN_TRIALS
-            };
-            let each = each.max(SHARE_OF_TIME * took);
+            let each = between.max(SHARE_OF_TIME * took);
             let wait = backoff::of_batch(batch.attempts, longest, &mut self.random);
-            let wait = wait.max((on_trial as u32 + 1) * each);
+            let wait = wait.max((alone.on_trial + 1) * each);
             batch.suspect |= others_pass;
             batch.waits = others_pass.then_some((now + wait, obstacle));
             lane.ready.push_back(batch);
@@ -130,6 +124,31 @@ impl Outbox {
                 self.give_back(batch.spans, reason, stats);
             }
         }
+    }
+}
+
+/// The calls of a lane that are sent alone.
+#[derive(Default)]
+struct Alone {
+    /// Those on trial, and what they take of the queue's bytes.
+    on_trial: u32,
+    bytes: usize,
+    /// Those that are to show whether anything passes.
+    probes: usize,
+}
+
+impl Alone {
+    fn of(ready: &VecDeque<Batch>) -> Self {
+        let mut alone = Self::default();
+        for batch in ready.iter().filter(|batch| batch.is_alone()) {
+            if batch.is_on_trial() {
+                alone.on_trial += 1;
+                alone.bytes += batch.held();
+            } else {
+                alone.probes += 1;
+            }
+        }
+        alone
     }
 }
 

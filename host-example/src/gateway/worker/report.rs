@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{LONG, SHORTEST, Worker};
 use crate::gateway::metrics::Fate;
+use crate::gateway::record::Record;
 use crate::gateway::sink::Sinks;
 use crate::logger::DeliveryReport;
 
@@ -56,13 +57,10 @@ impl<F: Sinks> Worker<F> {
             None => {}
         }
     }
+
     /// Leaves a call that the plugin has no room for in the spool for a while. False: it is not there.
     fn leave(&mut self, key: u64) -> bool {
-        let held = self
-            .held
-            .events_mut()
-            .find(|record| record.start.key == key);
-        let ticket = held.and_then(|record| record.written());
+        let ticket = self.held.get(key).and_then(Record::written);
         let left = ticket.is_some_and(|ticket| self.backlog.leave(ticket));
         if left {
             self.remove(key);
