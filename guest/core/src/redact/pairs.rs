@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::names::{self, Sensitivity};
 use super::text::{
-    before, byte, is_word, looks_random, run, run_before, slice, stands_in_any_case,
+    Bytes, before, byte, is_word, looks_random, run, run_before, slice, stands_in_any_case,
 };
 use super::values::{is_code, is_placeholder};
 
@@ -15,7 +15,10 @@ use super::values::{is_code, is_placeholder};
 const NAME: usize = 64;
 
 /// How much of a value decides whether it is a secret.
-const NEAR: usize = 512;
+const NEAR: usize = 256;
+
+/// What ends a value without quotes.
+static ENDS: Bytes = Bytes::of(b" \t\n\x0C\r\"'`<>;,(){}[]|\\");
 
 /// A name before a separator.
 pub(super) struct Pair {
@@ -155,10 +158,6 @@ impl Pair {
                 .windows(name.len())
                 .any(|found| found == name)
         };
-        let near = slice(text, at, (at + NEAR).min(text.len()));
-        let line = run(near, 0, |byte| {
-            !matches!(byte, b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'`')
-        });
         if is_of(b"authorization") {
             let scheme = SCHEMES
                 .iter()
@@ -175,23 +174,19 @@ impl Pair {
             };
             return (end > start).then_some(start..end);
         }
-        let has_value = slice(near, 0, line).contains(&b'=');
-        let whole = || {
-            at + run(text, at, |byte| {
-                !matches!(byte, b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'`')
-            })
-        };
-        (is_of(b"cookie") && has_value).then(|| at..whole())
+        if !is_of(b"cookie") {
+            return None;
+        }
+        let is_part = |byte| !matches!(byte, b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'`');
+        let near = slice(text, at, (at + NEAR).min(text.len()));
+        let has_value = slice(near, 0, run(near, 0, is_part)).contains(&b'=');
+        has_value.then(|| at..at + run(text, at, is_part))
     }
 
     /// A value without quotes.
     fn bare(&self, text: &[u8], at: usize, spaced: bool) -> Option<Range<usize>> {
         let is_assigned = byte(text, self.separator) == b'=';
-        let ends = |byte: u8| {
-            byte.is_ascii_whitespace()
-                || b"\"'`<>;,(){}[]|\\".contains(&byte)
-                || (is_assigned && byte == b'&')
-        };
+        let ends = |byte: u8| ENDS.hold(byte) || (is_assigned && byte == b'&');
         let near = slice(text, at, (at + NEAR).min(text.len()));
         let len = run(near, 0, |byte| !ends(byte));
         let mut value = slice(near, 0, len);

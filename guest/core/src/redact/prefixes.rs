@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::text::{
-    before, begins_word, byte, is_base64, is_word, longest_run, looks_random, run, slice, stands_at,
+    before, begins_word, byte, is_base64, is_random, is_word, looks_random, run, slice, stands_at,
 };
 
 /// A prefix.
@@ -20,7 +20,7 @@ pub(super) struct Prefix {
 }
 
 /// How much of a token decides whether it is one.
-const LONGEST: usize = 512;
+const LONGEST: usize = 128;
 
 /// What follows a prefix.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,18 @@ enum Body {
 }
 
 impl Body {
+    const ALL: [Self; 7] = [Word, Alphanumeric, Hex, Capitals, Dotted, Base64, Path];
+
     fn holds(self, byte: u8) -> bool {
+        let bodies = BODIES.get(usize::from(byte)).copied();
+        bodies.unwrap_or(0) & self.bit() != 0
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    const fn is_of(self, byte: u8) -> bool {
         match self {
             Self::Word => is_word(byte),
             Self::Alphanumeric => byte.is_ascii_alphanumeric(),
@@ -54,6 +65,24 @@ impl Body {
         }
     }
 }
+
+/// Which bodies a byte may be part of, a bit each: a hostile text has them asked for often.
+static BODIES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    #[expect(clippy::indexing_slicing, reason = "at compile time")]
+    while byte < table.len() {
+        let mut body = 0;
+        while body < Body::ALL.len() {
+            if Body::ALL[body].is_of(byte as u8) {
+                table[byte] |= Body::ALL[body].bit();
+            }
+            body += 1;
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// A prefix noticed by its last byte.
 const fn ends(text: &'static str, min: usize, body: Body) -> Prefix {
@@ -313,6 +342,9 @@ fn is_sk(body: &[u8]) -> bool {
         b"None-",
         b"lf-",
     ];
+    if body.len() >= 16 {
+        return is_random(body, 16);
+    }
     let digits = body.iter().filter(|byte| byte.is_ascii_digit()).count();
     let has = |is: fn(&u8) -> bool| body.iter().any(is);
     let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
@@ -321,7 +353,6 @@ fn is_sk(body: &[u8]) -> bool {
         4.. if digits == body.len() => true,
         ..8 => false,
         8..12 => digits >= 2,
-        12..16 => digits >= 2 || (known && mixed),
-        _ => digits > 0 || mixed || longest_run(body) >= 16,
+        _ => digits >= 2 || (known && mixed),
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::credentials as c;
 use super::prefixes::{self, Prefix};
-use super::text::{before, byte};
+use super::text::{Bytes, before, byte};
 use super::{pairs, runs};
 
 /// What was noticed.
@@ -22,17 +22,7 @@ enum Notice {
 }
 
 /// Bytes that secrets are recognised by.
-const ANCHORS: [bool; 256] = {
-    let mut table = [false; 256];
-    let anchors = b"-_.:=>/~AJKBbp";
-    let mut at = 0;
-    #[expect(clippy::indexing_slicing, reason = "at compile time")]
-    while at < anchors.len() {
-        table[anchors[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
+static ANCHORS: Bytes = Bytes::of(b"-_.:=>/~AJKBbp");
 
 /// Whether there may be a secret.
 pub(super) fn suspects(text: &[u8]) -> bool {
@@ -133,7 +123,7 @@ fn may_tell(block: &[u8; BLOCK + 2]) -> bool {
 }
 
 fn is_anchor(byte: u8) -> bool {
-    ANCHORS.get(usize::from(byte)).copied().unwrap_or(false)
+    ANCHORS.hold(byte)
 }
 
 /// Whether what stands beside an anchor lets it tell something: most letters are told to be none by it.

@@ -1,5 +1,27 @@
 //! Bytes of a text by position, without the risk of asking beyond its end.
 
+/// A set of bytes.
+pub(super) struct Bytes([bool; 256]);
+
+impl Bytes {
+    /// These bytes.
+    pub const fn of(bytes: &[u8]) -> Self {
+        let mut table = [false; 256];
+        let mut at = 0;
+        #[expect(clippy::indexing_slicing, reason = "at compile time")]
+        while at < bytes.len() {
+            table[bytes[at] as usize] = true;
+            at += 1;
+        }
+        Self(table)
+    }
+
+    /// Whether it holds a byte.
+    pub fn hold(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte)).copied().unwrap_or(false)
+    }
+}
+
 /// The byte at `at`, or 0 beyond the end.
 pub(super) fn byte(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or(0)
@@ -44,12 +66,12 @@ pub(super) fn run_before(
 }
 
 /// Letters, digits, `_` and `-`.
-pub(super) fn is_word(byte: u8) -> bool {
+pub(super) const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
 /// What Base64 is written with, in either alphabet, and `=`.
-pub(super) fn is_base64(byte: u8) -> bool {
+pub(super) const fn is_base64(byte: u8) -> bool {
     is_word(byte) || matches!(byte, b'+' | b'/' | b'=')
 }
 
@@ -70,14 +92,26 @@ pub(super) fn begins_word(text: &[u8], at: usize) -> bool {
 
 /// Whether it looks made by chance: a digit in it, letters in both cases, or no pause for long.
 pub(super) fn looks_random(token: &[u8]) -> bool {
-    let has = |is: fn(&u8) -> bool| token.iter().any(is);
-    has(u8::is_ascii_digit)
-        || (token.len() >= 16 && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase))
-        || longest_run(token) >= 20
+    is_random(token, 20)
 }
 
-/// How many letters and digits stand together at most.
-pub(super) fn longest_run(token: &[u8]) -> usize {
-    let runs = token.split(|byte| !byte.is_ascii_alphanumeric());
-    runs.map(<[u8]>::len).max().unwrap_or(0)
+/// The same, where so many letters together are long.
+pub(super) fn is_random(token: &[u8], long: usize) -> bool {
+    let (mut small, mut capital, mut together) = (false, false, 0);
+    for byte in token {
+        match byte {
+            b'0'..=b'9' => return true,
+            b'a'..=b'z' => small = true,
+            b'A'..=b'Z' => capital = true,
+            _ => {
+                together = 0;
+                continue;
+            }
+        }
+        together += 1;
+        if together >= long || (small && capital && token.len() >= 16) {
+            return true;
+        }
+    }
+    false
 }

@@ -46,11 +46,11 @@ pub(super) fn is_code(value: &[u8]) -> bool {
 /// Whether it looks like a token, or is a user and a password in Base64, as Docker's settings have them.
 pub(super) fn is_token(value: &[u8]) -> bool {
     let is_long = value.len() >= 16
+        && value.iter().any(u8::is_ascii_digit)
+        && value.iter().any(u8::is_ascii_alphabetic)
         && value
             .iter()
-            .all(|byte| is_word(*byte) || b".+/=~:".contains(byte))
-        && value.iter().any(u8::is_ascii_digit)
-        && value.iter().any(u8::is_ascii_alphabetic);
+            .all(|byte| is_word(*byte) || b".+/=~:".contains(byte));
     is_long || (value.len() >= 8 && value.len() <= NEAR && is_user_and_password(value))
 }
 
