@@ -31,7 +31,7 @@ struct Case {
 
 const KIB: usize = 1024;
 
-fn cases() -> [Case; 6] {
+fn cases() -> [Case; 7] {
     let case = |name, path, lines| Case { name, path, lines };
     let calls = |count: i64, call: &dyn Fn(&str, i64) -> Call| {
         let calls = (0..count).flat_map(|n| call(&format!("call-{n}"), n).lines);
@@ -42,6 +42,9 @@ fn cases() -> [Case; 6] {
     chunks.pop();
     let on_the_wire = chunks.iter().map(|line| line["response_obj"].to_string());
     let on_the_wire = on_the_wire.collect();
+    // What somebody may send who wants it to take long.
+    let begins = ["sk-", "SG.", "glc_", "Bearer:"];
+    let begins = begins.map(|begin| begin.repeat(32 * KIB / begin.len()));
     let texts = (0..4).map(|seed| prose(32 * KIB, seed).replace('\n', " "));
     [
         case("chat-call", "success", text(calls(64, &chat_of(0)))),
@@ -53,6 +56,7 @@ fn cases() -> [Case; 6] {
         case("chunk-through-the-hook", "stream", text(chunks)),
         case("chunk-on-the-wire", "wire", on_the_wire),
         case("secrets-in-32-kib", "redact", texts.collect()),
+        case("beginnings-of-secrets-in-32-kib", "redact", begins.into()),
         case("call-of-a-batch", "batch", text(calls(64, &chat_of(0)))),
     ]
 }
