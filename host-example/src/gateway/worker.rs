@@ -178,7 +178,7 @@ impl<F: Sinks> Worker<F> {
         // What waits goes with what is about to be sent, within bounds.
         let is_due = wake.is_some_and(|wake| wake <= Instant::now());
         // While the server is left alone, calls wait where another worker may take them.
-        let waits = self.not_before > Instant::now() + LONG;
+        let waits = !self.held.is_empty() && self.not_before > Instant::now() + LONG;
         let takes = has_room && !waits && !(is_due && self.in_a_row >= MANY);
         if !takes {
             self.backlog.leave_to_others();
