@@ -107,12 +107,6 @@ impl Backlog {
         self.disk.is_some()
     }
 
-    /// The bytes that the spool may take, if there is one.
-    pub fn spool_bytes(&self) -> Option<usize> {
-        let most = self.disk.as_ref()?.spool.max_bytes();
-        Some(usize::try_from(most).unwrap_or(usize::MAX))
-    }
-
     /// The last of it: nothing will be pushed or taken any more.
     pub fn end(&self) {
         self.keep();

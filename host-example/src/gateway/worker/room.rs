@@ -28,17 +28,14 @@ impl<F: Sinks> Worker<F> {
     pub(super) fn has_room(&self) -> bool {
         let most = self.most();
         let asks_soon = self.not_before <= Instant::now() + LONG;
-        // In a small spool others are to have room too.
-        let spool = self.backlog.spool_bytes();
-        let in_spool = spool.map_or(usize::MAX, |spool| spool / self.share);
-        let most = match (self.stalls(), spool) {
+        let most = match (self.stalls(), self.backlog.is_spooled()) {
             // Memory holds no more of them than before.
-            (true, Some(_)) if asks_soon => usize::MAX,
-            (true, Some(_)) => 2 * most,
-            (true, None) => most + most / 2,
+            (true, true) if asks_soon => usize::MAX,
+            (true, true) => 2 * most,
+            (true, false) => most + most / 2,
             (false, _) => most,
         };
-        !self.full && self.held.bytes() < most.min(in_spool)
+        !self.full && self.held.bytes() < most
     }
 
     /// Has memory hold no more than it may: what is beyond it is in the spool alone until it is needed again, as
