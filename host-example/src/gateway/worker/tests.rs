@@ -385,6 +385,16 @@ async fn large_calls_with_a_worker_leave_memory_to_those_under_way() {
     assert_eq!(backlog.budget().held(), 0);
 }
 
+/// However small spool and memory are: what fails is not to keep out what would not.
+#[tokio::test]
+async fn a_worker_of_whose_calls_none_is_taken_takes_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut worker, _backlog) = holding(&directory, 100_000, 70_000).await;
+    assert!(!worker.has_room());
+    worker.settled_at -= Duration::from_secs(10);
+    assert!(worker.has_room());
+}
+
 #[tokio::test]
 async fn a_call_that_was_shed_is_read_back_whole() {
     let directory = tempfile::tempdir().unwrap();
