@@ -378,3 +378,29 @@ fn calls_that_get_no_answer_are_found_in_little_time() {
     assert_eq!(play.refused, BTreeMap::new());
     assert!(lost < 4 * Duration::from_secs(90), "{lost:?}");
 }
+
+/// As after a restart: most others were delivered before, and nothing new comes.
+#[test]
+fn what_waits_before_or_after_calls_that_fail_arrives_though_nothing_else_is_sent() {
+    let good: [(u64, u64); 2] = [(45, 60), (0, 15)];
+    for (name, fault) in faults() {
+        for (first, end) in good {
+            let good = first..end;
+            let count = (end - first) as usize;
+            let mut play = Play::new(json!({}));
+            (0..60).for_each(|key| play.log(key));
+            while play.delivered.len() < count && play.now < NOW + Duration::from_secs(3600) {
+                play.go_on(|keys| {
+                    if keys.iter().all(|key| good.contains(key)) {
+                        answer(200, "")
+                    } else {
+                        fault.clone()
+                    }
+                });
+            }
+            let took = play.now - NOW;
+            assert_eq!(play.delivered.len(), count, "{name} {good:?}");
+            assert!(took < Duration::from_secs(300), "{name} {good:?}: {took:?}");
+        }
+    }
+}

@@ -25,7 +25,7 @@ pub(super) struct Judged {
 }
 
 /// After so many in a row nothing passes any more, whatever passed before.
-const NONE_PASSES: u32 = 24;
+const NONE_PASSES: u32 = 64;
 /// After so many in a row all pass, whatever failed before.
 const ALL_PASS: u32 = 16;
 

@@ -170,8 +170,12 @@ fn probe(batch: &mut Batch, blame: Blame, in_a_row: u32, probes: usize) -> Optio
     let tried_enough = batch.attempts >= attempts;
     if !tried_enough && in_a_row <= attempts {
         None
-    } else if probes < PROBES {
+    } else if probes < PROBES && probes.is_multiple_of(2) {
         batch.split_at(1)
+    } else if probes < PROBES {
+        // Those that fail may be the oldest, as when all others were delivered before a restart.
+        let [rest, newest] = batch.split_at(batch.spans.len() - 1)?;
+        Some([newest, rest])
     } else if tried_enough && blame == Blame::Batch {
         batch.split_at(batch.spans.len() / 2)
     } else {
